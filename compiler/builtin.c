@@ -1,0 +1,1027 @@
+/* The builtin functions (builtins.def): their arguments, their checks, and the operations they are. */
+#include <inttypes.h>
+
+#include "tensor.h"
+
+enum { MOST_PARAMETERS = 4 };
+
+/* Arguments by parameter, and those of the `...` parameter. */
+typedef struct Bound {
+  const Builtin *builtin;
+  const Call *call;
+  const CallArg *arg[MOST_PARAMETERS];
+  int rest_count;
+  const CallArg **rest;
+  Span at;
+  const Type *want;
+} Bound;
+
+typedef const Value *Handler(Checker *cx, const Bound *b);
+
+struct Builtin {
+  const char *name, *parameters, *doc;
+  Handler *handler;
+};
+
+static const Value *const POISON = &value_poison;
+
+/* ---- arguments ---------------------------------------------------------------------------------------------------------- */
+
+static const Expr *expr_of(const Bound *b, int i)
+{
+  return b->arg[i] ? b->arg[i]->expr : NULL;
+}
+
+static const Value *value_of_arg(Checker *cx, const CallArg *a, const Type *want)
+{
+  const Value *v = a->value ? a->value : check_expr(cx, a->expr, want);
+  v = check_operand(cx, v, a->expr);
+  if (v->kind == VAL_VOID) {
+    CHECK_DIAG(cx, E0217, a->expr->span);
+    return POISON;
+  }
+  return v;
+}
+
+static const Value *needs(Checker *cx, const Bound *b, const CallArg *a, const char *what, const Value *v)
+{
+  CHECK_DIAG(cx, E0219, a->expr->span, b->builtin->name, what, value_type_text(cx->arena, v));
+  return POISON;
+}
+
+static const Value *tensor_arg(Checker *cx, const Bound *b, int i)
+{
+  const Value *v = value_of_arg(cx, b->arg[i], NULL);
+  return v->kind == VAL_TENSOR || v->kind == VAL_POISON ? v : needs(cx, b, b->arg[i], "a tensor", v);
+}
+
+static const Value *number_arg(Checker *cx, const Bound *b, int i)
+{
+  const Value *v = tensor_arg(cx, b, i);
+  return v->kind == VAL_TENSOR && v->elem == EL_BOOL ? needs(cx, b, b->arg[i], "numbers", v) : v;
+}
+
+static const Value *bool_arg(Checker *cx, const Bound *b, int i)
+{
+  const Value *v = tensor_arg(cx, b, i);
+  return v->kind == VAL_TENSOR && v->elem != EL_BOOL ? needs(cx, b, b->arg[i], "bools", v) : v;
+}
+
+/* A public (or, in an `at` block, local) int scalar. */
+static const Value *int_arg(Checker *cx, const Bound *b, int i)
+{
+  const Value *v = tensor_arg(cx, b, i);
+  if (v->kind != VAL_TENSOR)
+    return v;
+  if (v->elem != EL_INT || v->shape.rank != 0)
+    return needs(cx, b, b->arg[i], "an int", v);
+  if (v->place.kind == PLACE_PRIVATE) {
+    Diag *d = CHECK_DIAG(cx, E0303, b->arg[i]->expr->span);
+    diag_label(d, "%s", check_place_text(cx, v, true));
+    return POISON;
+  }
+  return v;
+}
+
+static bool known_int(Checker *cx, const Bound *b, int i, const char *what, int64_t *out)
+{
+  const Value *v = int_arg(cx, b, i);
+  return v->kind == VAL_TENSOR && check_const_int(cx, v, b->arg[i]->expr, what, out);
+}
+
+static const char *string_arg(Checker *cx, const Bound *b, int i)
+{
+  const Value *v = value_of_arg(cx, b->arg[i], NULL);
+  if (v->kind == VAL_STRING)
+    return v->text;
+  if (v->kind != VAL_POISON)
+    needs(cx, b, b->arg[i], "a string", v);
+  return NULL;
+}
+
+static bool dims_arg(Checker *cx, const Bound *b, Shape *out)
+{
+  *out = (Shape){0};
+  if (b->rest_count > MAX_RANK) {
+    CHECK_DIAG(cx, E0221, b->at, arena_printf(cx->arena, "more than %d axes", MAX_RANK));
+    return false;
+  }
+  for (int i = 0; i < b->rest_count; i++) {
+    const Value *v = value_of_arg(cx, b->rest[i], NULL);
+    int64_t n;
+    if (!check_const_int(cx, v, b->rest[i]->expr, "the size of a tensor", &n))
+      return false;
+    if (n < 0) {
+      CHECK_DIAG(cx, E0221, b->rest[i]->expr->span, "a size is negative");
+      return false;
+    }
+    out->dim[out->rank++] = n;
+  }
+  return true;
+}
+
+/* -1: not given. */
+static bool axis_arg(Checker *cx, const Bound *b, int i, const Value *x, int64_t *axis)
+{
+  *axis = -1;
+  if (!b->arg[i])
+    return true;
+  if (!known_int(cx, b, i, "an axis", axis))
+    return false;
+  if (*axis >= 0 && *axis < x->shape.rank)
+    return true;
+  CHECK_DIAG(cx, E0212, b->arg[i]->expr->span, arena_printf(cx->arena, "%" PRId64, *axis), value_type_text(cx->arena, x));
+  return false;
+}
+
+/* ---- making tensors ------------------------------------------------------------------------------------------------------ */
+
+static const Value *splat(Checker *cx, Elem elem, uint64_t bits, Shape shape)
+{
+  uint64_t *data = ARENA_NEW(cx->arena, uint64_t);
+  *data = bits;
+  return value_data(cx->arena, elem, shape, data, 1);
+}
+
+static const Value *filled(Checker *cx, const Bound *b, double v)
+{
+  Shape shape;
+  if (!dims_arg(cx, b, &shape))
+    return POISON;
+  if (!shape_fits(&shape)) {
+    CHECK_DIAG(cx, E0221, b->at, shape_text(cx->arena, &shape));
+    return POISON;
+  }
+  return splat(cx, EL_FIXED, ir_fixed_bits(v), shape);
+}
+
+static const Value *builtin_zeros(Checker *cx, const Bound *b)
+{
+  return filled(cx, b, 0.0);
+}
+
+static const Value *builtin_ones(Checker *cx, const Bound *b)
+{
+  return filled(cx, b, 1.0);
+}
+
+static const Value *builtin_full(Checker *cx, const Bound *b)
+{
+  Shape shape;
+  const Value *v = tensor_arg(cx, b, 0);
+  if (v->kind != VAL_TENSOR || !dims_arg(cx, b, &shape))
+    return POISON;
+  if (v->shape.rank != 0)
+    return needs(cx, b, b->arg[0], "a single value", v);
+  return tensor_broadcast(cx, v, shape, b->at);
+}
+
+static const Value *zeros_of(Checker *cx, const Value *v)
+{
+  if (v->kind == VAL_TENSOR)
+    return splat(cx, v->elem, 0, v->shape);
+  const Value **items = ARENA_ARRAY(cx->arena, const Value *, v->count + 1);
+  for (int i = 0; i < v->count; i++)
+    items[i] = zeros_of(cx, v->items[i]);
+  return value_items(cx->arena, v->kind, v->st, items, v->count);
+}
+
+static const Value *builtin_zeros_like(Checker *cx, const Bound *b)
+{
+  const Value *v = value_of_arg(cx, b->arg[0], NULL);
+  if (v->kind == VAL_STRING)
+    return needs(cx, b, b->arg[0], "a tensor or a struct", v);
+  return v->kind == VAL_POISON ? v : zeros_of(cx, v);
+}
+
+static const Value *builtin_eye(Checker *cx, const Bound *b)
+{
+  int64_t n;
+  if (!known_int(cx, b, 0, "the size of a tensor", &n))
+    return POISON;
+  if (n < 0 || n > 1024) {
+    CHECK_DIAG(cx, E0221, b->at, "`eye` goes up to 1024 rows");
+    return POISON;
+  }
+  uint64_t *data = ARENA_ARRAY(cx->arena, uint64_t, n * n + 1);
+  for (int64_t i = 0; i < n; i++)
+    data[i * n + i] = ir_fixed_bits(1.0);
+  return value_data(cx->arena, EL_FIXED, (Shape){.rank = 2, .dim = {n, n}}, data, n * n);
+}
+
+static const Value *iota(Checker *cx, int64_t n, Span at)
+{
+  return tensor_make(cx, OP_IOTA, NULL, 0, NULL, 0, EL_INT, shape_vector(n), cx->pi, at);
+}
+
+static const Value *builtin_arange(Checker *cx, const Bound *b)
+{
+  int64_t n;
+  return known_int(cx, b, 0, "the size of a tensor", &n) ? iota(cx, n, b->at) : POISON;
+}
+
+/* i == 0 .. n-1 along a new last axis */
+static const Value *hot(Checker *cx, const Value *i, int64_t n, Span at)
+{
+  Shape shape = i->shape, column = i->shape;
+  if (shape.rank == MAX_RANK) {
+    CHECK_DIAG(cx, E0221, at, arena_printf(cx->arena, "more than %d axes", MAX_RANK));
+    return POISON;
+  }
+  shape.dim[shape.rank++] = n;
+  column.dim[column.rank++] = 1;
+  return tensor_binary(cx, OP_EQ, tensor_reshape(cx, i, column, at), iota(cx, n, at), shape, NULL, at);
+}
+
+static const Value *builtin_one_hot(Checker *cx, const Bound *b)
+{
+  int64_t n;
+  const Value *i = tensor_arg(cx, b, 0);
+  if (i->kind != VAL_TENSOR || !known_int(cx, b, 1, "the size of a tensor", &n))
+    return POISON;
+  if (i->elem != EL_INT)
+    return needs(cx, b, b->arg[0], "ints", i);
+  return tensor_to_fixed(cx, hot(cx, i, n, b->at), b->at);
+}
+
+/* ---- rearranging ---------------------------------------------------------------------------------------------------------- */
+
+static const Value *builtin_reshape(Checker *cx, const Bound *b)
+{
+  Shape shape;
+  const Value *x = tensor_arg(cx, b, 0);
+  if (x->kind != VAL_TENSOR || !dims_arg(cx, b, &shape))
+    return POISON;
+  if (!shape_reshape(&x->shape, &shape)) {
+    CHECK_DIAG(cx, E0218, b->at, shape_text(cx->arena, &x->shape),
+               arena_printf(cx->arena, "%" PRId64, shape_count(&x->shape)), shape_text(cx->arena, &shape),
+               arena_printf(cx->arena, "%" PRId64, shape_fits(&shape) ? shape_count(&shape) : 0));
+    return POISON;
+  }
+  return tensor_reshape(cx, x, shape, b->at);
+}
+
+static const Value *builtin_merge(Checker *cx, const Bound *b)
+{
+  const Value *x = tensor_arg(cx, b, 0);
+  if (x->kind != VAL_TENSOR)
+    return POISON;
+  if (x->shape.rank < 2)
+    return needs(cx, b, b->arg[0], "at least two axes", x);
+  Shape shape = shape_tail(&x->shape);
+  shape.dim[0] *= x->shape.dim[0];
+  return tensor_reshape(cx, x, shape, b->at);
+}
+
+static const Value *builtin_rows(Checker *cx, const Bound *b)
+{
+  int64_t n, first;
+  const Value *x = tensor_arg(cx, b, 0), *i = int_arg(cx, b, 1);
+  bool ok = known_int(cx, b, 2, "the number of rows", &n);
+  if (x->kind != VAL_TENSOR || i->kind != VAL_TENSOR || !ok)
+    return POISON;
+  if (x->shape.rank == 0)
+    return needs(cx, b, b->arg[0], "a tensor with rows", x);
+  bool outside = value_const_int(i, &first) && (first < 0 || first + n > x->shape.dim[0]);
+  if (n < 0 || n > x->shape.dim[0] || outside) {
+    int64_t bad = outside && first < 0 ? first : outside ? first + n : n;
+    CHECK_DIAG(cx, E0211, b->at, arena_printf(cx->arena, "%" PRId64, bad),
+               arena_printf(cx->arena, "%" PRId64, x->shape.dim[0]));
+    return POISON;
+  }
+  const Value *starts[MAX_RANK] = {i};
+  Shape box = x->shape;
+  box.dim[0] = n;
+  return tensor_slice(cx, x, starts, box, b->at);
+}
+
+static const Value *builtin_len(Checker *cx, const Bound *b)
+{
+  const Value *x = b->arg[0]->value ? b->arg[0]->value : check_expr(cx, b->arg[0]->expr, NULL); /* a size is public */
+  if (x->kind == VAL_POISON)
+    return x;
+  if (x->kind != VAL_TENSOR || x->shape.rank == 0)
+    return needs(cx, b, b->arg[0], "a tensor with rows", x);
+  return value_int(cx->arena, x->shape.dim[0]);
+}
+
+static const Value *builtin_concat(Checker *cx, const Bound *b)
+{
+  int n = b->rest_count;
+  const Value **parts = ARENA_ARRAY(cx->arena, const Value *, n + 1);
+  int64_t axis = 0;
+  for (int i = 0; i < n; i++) {
+    parts[i] = value_of_arg(cx, b->rest[i], NULL);
+    if (parts[i]->kind == VAL_POISON)
+      return POISON;
+    if (parts[i]->kind != VAL_TENSOR || parts[i]->shape.rank == 0)
+      return needs(cx, b, b->rest[i], "tensors with at least one axis", parts[i]);
+  }
+  if (n == 0) {
+    CHECK_DIAG(cx, E0127, b->at, b->builtin->name, "parts");
+    return POISON;
+  }
+  if (b->arg[1] && !axis_arg(cx, b, 1, parts[0], &axis))
+    return POISON;
+  Shape shape = parts[0]->shape;
+  for (int i = 1; i < n; i++) {
+    bool elems = parts[i]->elem == parts[0]->elem || (parts[i]->elem != EL_BOOL && parts[0]->elem != EL_BOOL);
+    if (!elems || !shape_concat(&shape, &parts[i]->shape, (int)axis, &shape)) {
+      Diag *d = CHECK_DIAG(cx, E0220, b->rest[i]->expr->span, "concat", value_type_text(cx->arena, parts[0]),
+                           value_type_text(cx->arena, parts[i]));
+      diag_note(d, "all sizes but that of axis %" PRId64 " must be equal", axis);
+      return POISON;
+    }
+  }
+  return tensor_concat(cx, parts, n, (int)axis, shape, b->call->expr, b->at);
+}
+
+static const Value *builtin_T(Checker *cx, const Bound *b)
+{
+  const Value *x = tensor_arg(cx, b, 0);
+  int64_t axes[MAX_RANK];
+  if (x->kind != VAL_TENSOR)
+    return POISON;
+  for (int i = 0; i < x->shape.rank; i++)
+    axes[i] = x->shape.rank - 1 - i;
+  return tensor_transpose(cx, x, axes, b->at);
+}
+
+/* ---- folding --------------------------------------------------------------------------------------------------------------- */
+
+static const Value *reduced(Checker *cx, const Bound *b, OpKind kind, const Value *x, int axis_index)
+{
+  int64_t axis;
+  if (x->kind != VAL_TENSOR || !axis_arg(cx, b, axis_index, x, &axis))
+    return POISON;
+  bool empty = kind != OP_SUM && kind != OP_ANY && kind != OP_ALL && shape_count(&x->shape) == 0;
+  if (empty)
+    return needs(cx, b, b->arg[0], "at least one element", x);
+  return tensor_reduce(cx, kind, x, axis, expr_of(b, 0), b->at);
+}
+
+static const Value *builtin_sum(Checker *cx, const Bound *b)
+{
+  return reduced(cx, b, OP_SUM, number_arg(cx, b, 0), 1);
+}
+
+static const Value *builtin_argmax(Checker *cx, const Bound *b)
+{
+  return reduced(cx, b, OP_ARGMAX, number_arg(cx, b, 0), 1);
+}
+
+static const Value *builtin_argmin(Checker *cx, const Bound *b)
+{
+  return reduced(cx, b, OP_ARGMIN, number_arg(cx, b, 0), 1);
+}
+
+static const Value *builtin_any(Checker *cx, const Bound *b)
+{
+  return reduced(cx, b, OP_ANY, bool_arg(cx, b, 0), 1);
+}
+
+static const Value *builtin_all(Checker *cx, const Bound *b)
+{
+  return reduced(cx, b, OP_ALL, bool_arg(cx, b, 0), 1);
+}
+
+static const Value *builtin_count(Checker *cx, const Bound *b)
+{
+  return reduced(cx, b, OP_SUM, tensor_to_int(cx, bool_arg(cx, b, 0), b->at), 1);
+}
+
+static const Value *clash(Checker *cx, const Bound *b, const Value *x, const Value *y, int64_t left, int64_t right)
+{
+  Diag *d = CHECK_DIAG(cx, E0202, b->at, shape_text(cx->arena, &x->shape), shape_text(cx->arena, &y->shape));
+  diag_label(d, "sizes %" PRId64 " and %" PRId64 " do not match", left, right);
+  diag_note(d, "shapes are lined up from the right; a size matches an equal size, or 1");
+  return POISON;
+}
+
+static const Value *extreme(Checker *cx, const Bound *b, OpKind fold, OpKind two)
+{
+  const Value *x = number_arg(cx, b, 0);
+  Shape shape;
+  int64_t left, right;
+  if (!b->arg[1])
+    return reduced(cx, b, fold, x, 2);
+  const Value *y = number_arg(cx, b, 1);
+  if (x->kind != VAL_TENSOR || y->kind != VAL_TENSOR)
+    return POISON;
+  if (b->arg[2])
+    diag_help(CHECK_DIAG(cx, E0128, b->at, b->builtin->name, "two tensors, or one and an axis", "both"),
+              "of one tensor along an axis: `%s(x, axis = 0)`", b->builtin->name);
+  if (!shape_broadcast(&x->shape, &y->shape, &shape, &left, &right))
+    return clash(cx, b, x, y, left, right);
+  return tensor_binary(cx, two, x, y, shape, b->call->expr, b->at);
+}
+
+static const Value *builtin_max(Checker *cx, const Bound *b)
+{
+  return extreme(cx, b, OP_RMAX, OP_MAX2);
+}
+
+static const Value *builtin_min(Checker *cx, const Bound *b)
+{
+  return extreme(cx, b, OP_RMIN, OP_MIN2);
+}
+
+/* ---- elementwise ------------------------------------------------------------------------------------------------------------- */
+
+static const Value *unary(Checker *cx, const Bound *b, OpKind kind)
+{
+  const Value *x = number_arg(cx, b, 0);
+  return x->kind == VAL_TENSOR ? tensor_unary(cx, kind, x, b->call->expr, b->at) : POISON;
+}
+
+static const Value *builtin_abs(Checker *cx, const Bound *b) { return unary(cx, b, OP_ABS); }
+static const Value *builtin_sign(Checker *cx, const Bound *b) { return unary(cx, b, OP_SIGN); }
+static const Value *builtin_exp(Checker *cx, const Bound *b) { return unary(cx, b, OP_EXP); }
+static const Value *builtin_log(Checker *cx, const Bound *b) { return unary(cx, b, OP_LOG); }
+static const Value *builtin_sqrt(Checker *cx, const Bound *b) { return unary(cx, b, OP_SQRT); }
+static const Value *builtin_tanh(Checker *cx, const Bound *b) { return unary(cx, b, OP_TANH); }
+
+static const Value *whole_number(Checker *cx, const Bound *b, OpKind kind)
+{
+  const Value *x = number_arg(cx, b, 0);
+  return x->kind == VAL_TENSOR && x->elem == EL_FIXED ? tensor_unary(cx, kind, x, b->call->expr, b->at) : x;
+}
+
+static const Value *builtin_round(Checker *cx, const Bound *b) { return whole_number(cx, b, OP_ROUND); }
+static const Value *builtin_floor(Checker *cx, const Bound *b) { return whole_number(cx, b, OP_FLOOR); }
+
+static const Value *builtin_select(Checker *cx, const Bound *b)
+{
+  const Value *c = bool_arg(cx, b, 0), *x = tensor_arg(cx, b, 1), *y = tensor_arg(cx, b, 2);
+  Shape shape;
+  int64_t left, right;
+  if (c->kind != VAL_TENSOR || x->kind != VAL_TENSOR || y->kind != VAL_TENSOR)
+    return POISON;
+  if ((x->elem == EL_BOOL) != (y->elem == EL_BOOL)) {
+    CHECK_DIAG(cx, E0220, b->at, "select", value_type_text(cx->arena, x), value_type_text(cx->arena, y));
+    return POISON;
+  }
+  if (!shape_broadcast(&x->shape, &y->shape, &shape, &left, &right))
+    return clash(cx, b, x, y, left, right);
+  if (!shape_broadcast(&c->shape, &shape, &shape, &left, &right))
+    return clash(cx, b, c, x, left, right);
+  return tensor_select(cx, c, x, y, shape, b->call->expr, b->at);
+}
+
+static const Value *public_lookup(Checker *cx, const Value *table, const Value *i, Span at)
+{
+  if (i->shape.rank == 1)
+    return tensor_gather(cx, table, i, at);
+  const Value *starts[MAX_RANK] = {i}, *row;
+  Shape box = table->shape;
+  box.dim[0] = 1;
+  row = tensor_slice(cx, table, starts, box, at);
+  return row->kind == VAL_TENSOR ? tensor_reshape(cx, row, shape_tail(&table->shape), at) : row;
+}
+
+/* The rows where the index is hit, summed: i scalar or vector, table [n, *s]. */
+static const Value *builtin_lookup(Checker *cx, const Bound *b)
+{
+  const Value *table = number_arg(cx, b, 0), *i = tensor_arg(cx, b, 1);
+  if (table->kind != VAL_TENSOR || i->kind != VAL_TENSOR)
+    return POISON;
+  if (table->shape.rank == 0)
+    return needs(cx, b, b->arg[0], "a tensor with rows", table);
+  if (i->elem != EL_INT || i->shape.rank > 1 || i->shape.rank + table->shape.rank > MAX_RANK)
+    return needs(cx, b, b->arg[1], "an int or a list of ints", i);
+  if (i->place.kind != PLACE_PRIVATE)
+    return public_lookup(cx, table, i, b->at);
+  const Value *hit = hot(cx, i, table->shape.dim[0], b->at);
+  if (hit->kind != VAL_TENSOR)
+    return POISON;
+  Shape choose = hit->shape, all;
+  for (int k = 1; k < table->shape.rank; k++)
+    choose.dim[choose.rank++] = 1;
+  int64_t left, right;
+  hit = tensor_reshape(cx, hit, choose, b->at);
+  if (!shape_broadcast(&choose, &table->shape, &all, &left, &right))
+    return POISON;
+  const Value *zero = table->elem == EL_FIXED ? value_fixed(cx->arena, 0.0) : value_int(cx->arena, 0);
+  const Value *kept = tensor_select(cx, hit, table, zero, all, b->call->expr, b->at);
+  return tensor_reduce(cx, OP_SUM, kept, i->shape.rank, NULL, b->at);
+}
+
+static const Value *clear_only(Checker *cx, const Bound *b, const Value *x, const char *what)
+{
+  Diag *d = CHECK_DIAG(cx, E0404, b->at, check_kind_name(cx, x->place.index), what);
+  diag_label(d, "%s", check_place_text(cx, x, true));
+  diag_help(d, "reveal it first, or stay with fixed numbers");
+  return POISON;
+}
+
+static const Value *builtin_int(Checker *cx, const Bound *b)
+{
+  const Value *x = tensor_arg(cx, b, 0);
+  if (x->kind == VAL_TENSOR && x->elem == EL_FIXED && x->place.kind == PLACE_PRIVATE && !check_kind_has(cx, "floor"))
+    return clear_only(cx, b, x, "round private numbers");
+  return tensor_to_int(cx, x, b->at);
+}
+
+static const Value *builtin_fixed(Checker *cx, const Bound *b)
+{
+  return tensor_to_fixed(cx, tensor_arg(cx, b, 0), b->at);
+}
+
+static const Value *builtin_float(Checker *cx, const Bound *b)
+{
+  const Value *x = tensor_arg(cx, b, 0);
+  if (x->kind == VAL_TENSOR && x->place.kind == PLACE_PRIVATE) {
+    Diag *d = CHECK_DIAG(cx, E0205, b->at);
+    diag_help(d, "write `fixed(%s)`", span_text(cx->arena, b->arg[0]->expr->span));
+    return POISON;
+  }
+  return tensor_to_fixed(cx, x, b->at);
+}
+
+static const Value *builtin_conv2d(Checker *cx, const Bound *b)
+{
+  const Value *x = number_arg(cx, b, 0), *k = number_arg(cx, b, 1);
+  int64_t pad = 0;
+  Shape shape;
+  if (x->kind != VAL_TENSOR || k->kind != VAL_TENSOR || (b->arg[2] && !known_int(cx, b, 2, "the padding", &pad)))
+    return POISON;
+  if (x->shape.rank != 4)
+    return needs(cx, b, b->arg[0], "images [n, h, w, channels]", x);
+  if (k->shape.rank != 4 || !shape_conv2d(&x->shape, &k->shape, pad, &shape))
+    return needs(cx, b, b->arg[1], arena_printf(cx->arena, "a kernel [kh, kw, %" PRId64 ", co] that fits into the image",
+                                                x->shape.dim[3]), k);
+  return tensor_conv2d(cx, x, k, pad, shape, b->call->expr, b->at);
+}
+
+/* ---- randomness ---------------------------------------------------------------------------------------------------------------- */
+
+static Var *state_here(Checker *cx)
+{
+  for (int i = 0; i < cx->states.count; i++)
+    if (place_equal(cx->states.data[i]->place, cx->pi))
+      return cx->states.data[i];
+  Op *op = ir_op(cx->program, cx->entropy, OP_ENTROPY, (IrType){.elem = EL_INT}, check_site(cx, cx->here));
+  op->at = cx->pi;
+  Var *x = ARENA_NEW(cx->arena, Var);
+  x->value = x->init_value = value_of(cx->arena, op);
+  x->place = cx->pi;
+  x->is_var = true;
+  VEC_PUSH(cx->arena, &cx->states, x);
+  return x;
+}
+
+static const Value *make_here(Checker *cx, OpKind kind, const Value *const *args, int n, Elem elem, Shape shape, Span at)
+{
+  return tensor_make(cx, kind, args, n, NULL, 0, elem, shape, cx->pi, at);
+}
+
+static const Value *draw(Checker *cx, OpKind kind, const Value *low, const Value *high, Elem elem, Shape shape, Span at)
+{
+  if (cx->constants_only) {
+    CHECK_DIAG(cx, E0501, at, "a constant");
+    return POISON;
+  }
+  Var *state = state_here(cx);
+  const Value *args[] = {state->value, low, high};
+  const Value *v = make_here(cx, kind, args, low ? 3 : 1, elem, shape, at);
+  state->value = make_here(cx, OP_RNG_NEXT, args, 1, EL_INT, shape_scalar(), at);
+  return v;
+}
+
+static const Value *builtin_seed(Checker *cx, const Bound *b)
+{
+  const Value *n = int_arg(cx, b, 0);
+  if (n->kind != VAL_TENSOR || cx->constants_only)
+    return POISON;
+  Var *state = state_here(cx);
+  state->value = make_here(cx, OP_RNG_SEED, &n, 1, EL_INT, shape_scalar(), b->at);
+  return &value_void;
+}
+
+static const Value *builtin_random_normal(Checker *cx, const Bound *b)
+{
+  Shape shape;
+  return dims_arg(cx, b, &shape) ? draw(cx, OP_RANDN, NULL, NULL, EL_FIXED, shape, b->at) : POISON;
+}
+
+static const Value *builtin_random_uniform(Checker *cx, const Bound *b)
+{
+  Shape shape;
+  const Value *low = number_arg(cx, b, 0), *high = number_arg(cx, b, 1);
+  if (low->kind != VAL_TENSOR || high->kind != VAL_TENSOR || !dims_arg(cx, b, &shape))
+    return POISON;
+  for (int i = 0; i < 2; i++) {
+    const Value *v = i ? high : low;
+    if (v->shape.rank != 0 || v->place.kind == PLACE_PRIVATE)
+      return needs(cx, b, b->arg[i], "a public number", v);
+  }
+  return draw(cx, OP_RANDU, tensor_to_fixed(cx, low, b->at), tensor_to_fixed(cx, high, b->at), EL_FIXED, shape, b->at);
+}
+
+static const Value *builtin_permutation(Checker *cx, const Bound *b)
+{
+  int64_t n;
+  if (!known_int(cx, b, 0, "the size of a tensor", &n))
+    return POISON;
+  return draw(cx, OP_PERMUTE, NULL, NULL, EL_INT, shape_vector(n), b->at);
+}
+
+/* ---- input and output -------------------------------------------------------------------------------------------------------------- */
+
+static bool in_at_block(Checker *cx, const Bound *b)
+{
+  if (!check_is_joint(cx))
+    return true;
+  Diag *d = CHECK_DIAG(cx, E0315, b->at, b->builtin->name);
+  diag_help(d, "say whose it is: `at client { %s }`", span_text(cx->arena, b->at));
+  return false;
+}
+
+static PartySet here_set(const Checker *cx)
+{
+  if (cx->pi.kind == PLACE_AT)
+    return party_one(cx->pi.index);
+  const PartyDecl *f = &cx->program->parties.data[cx->pi.index];
+  return party_range(f->first, f->count);
+}
+
+static int slot_of(Checker *cx, const Bound *b, const char *name, const char *field, IrType type, bool is_output)
+{
+  Program *p = cx->program;
+  PartySet owner = here_set(cx);
+  for (int i = 0; i < p->slots.count; i++) {
+    const Slot *s = &p->slots.data[i];
+    if (s->is_output != is_output || strcmp(s->name, name) != 0 || party_empty(party_and(s->owner, owner)))
+      continue;
+    if (ir_type_equal(&s->type, &type) && party_equal(s->owner, owner))
+      return i;
+    Diag *d = CHECK_DIAG(cx, E0105, b->at, name);
+    diag_label(d, "%s here", ir_type_text(cx->arena, &type));
+    if (s->span.source == b->at.source)
+      diag_also(d, s->span, "%s here", ir_type_text(cx->arena, &s->type));
+    diag_note(d, "one file has one type");
+    return -1;
+  }
+  VEC_PUSH(cx->arena, &p->slots, ((Slot){.name = name, .field = field, .type = type, .owner = owner, .is_output = is_output, .span = b->at}));
+  return p->slots.count - 1;
+}
+
+static const Value *input_leaf(Checker *cx, const Bound *b, const char *name, const char *field, const Type *t)
+{
+  IrType type = {.elem = t->elem, .shape = t->shape};
+  const char *full = field ? arena_printf(cx->arena, "%s.%s", name, field) : name;
+  int slot = slot_of(cx, b, full, field, type, false);
+  if (slot < 0)
+    return POISON;
+  Op *op = ir_op(cx->program, cx->block, OP_INPUT, type, check_site(cx, b->at));
+  op->at = cx->pi;
+  op->text = full;
+  ir_int(cx->program, op, slot);
+  return value_of(cx->arena, op);
+}
+
+static const Value *input_of(Checker *cx, const Bound *b, const char *name, const char *field, const Type *t)
+{
+  int n = t->kind == TY_STRUCT ? t->st->decl->fields.count : 0;
+  const Value **items = ARENA_ARRAY(cx->arena, const Value *, n + 1);
+  if (t->kind == TY_TENSOR)
+    return input_leaf(cx, b, name, field, t);
+  if (t->kind != TY_STRUCT) {
+    CHECK_DIAG(cx, E0208, b->at, type_text(cx->arena, t), "an input");
+    return POISON;
+  }
+  for (int i = 0; i < n; i++) {
+    const char *part = t->st->decl->fields.data[i].name;
+    items[i] = input_of(cx, b, name, field ? arena_printf(cx->arena, "%s.%s", field, part) : part, t->st->fields[i]);
+    if (items[i]->kind == VAL_POISON)
+      return POISON;
+  }
+  return value_items(cx->arena, VAL_STRUCT, t->st, items, n);
+}
+
+static const Value *builtin_input(Checker *cx, const Bound *b)
+{
+  const char *name = string_arg(cx, b, 0);
+  if (!in_at_block(cx, b) || !name)
+    return POISON;
+  if (b->want && b->want->kind != TY_NONE)
+    return input_of(cx, b, name, NULL, b->want);
+  Diag *d = CHECK_DIAG(cx, E0207, b->at, "input");
+  diag_label(d, "type unknown");
+  diag_note(d, "all shapes are fixed when the program is compiled; a file that does not fit is refused at run time");
+  const Stmt *s = cx->statement;
+  if (s && s->kind == ST_LET && !s->type && !s->is_tuple_pattern) {
+    const char *secret = s->value->kind == EX_SHARE ? "private fixed" : "float";
+    diag_help(d, "say what is in the file: `%s %s: %s[100, 2] = %s`", s->is_var ? "var" : "let", s->pattern.data[0].name,
+              secret, span_text(cx->arena, s->value->span));
+  } else {
+    diag_help(d, "say what is in the file: `let x: float[100, 2] = %s`", span_text(cx->arena, b->at));
+  }
+  return POISON;
+}
+
+static const Value *builtin_more(Checker *cx, const Bound *b)
+{
+  const char *name = string_arg(cx, b, 0);
+  if (!in_at_block(cx, b) || !name)
+    return POISON;
+  Op *op = ir_op(cx->program, cx->block, OP_MORE, (IrType){.elem = EL_BOOL}, check_site(cx, b->at));
+  op->at = cx->pi;
+  op->text = name;
+  ir_int(cx->program, op, -1); /* the slot, which may be made later */
+  VEC_PUSH(cx->arena, &cx->mores, op);
+  return value_of(cx->arena, op);
+}
+
+static const Value *builtin_output(Checker *cx, const Bound *b)
+{
+  Leaves leaves = {0};
+  const char *name = string_arg(cx, b, 0);
+  const Value *v = value_of_arg(cx, b->arg[1], NULL);
+  if (!in_at_block(cx, b) || !name || v->kind == VAL_POISON)
+    return POISON;
+  value_leaves(cx->arena, v, &leaves);
+  for (int i = 0; i < leaves.list.count; i++) {
+    const Value *leaf = leaves.list.data[i];
+    if (leaf->kind != VAL_TENSOR)
+      return needs(cx, b, b->arg[1], "numbers or bools", leaf);
+    const char *field = value_leaf_path(cx->arena, v, i);
+    const char *full = field ? arena_printf(cx->arena, "%s.%s", name, field) : name;
+    int slot = slot_of(cx, b, full, field, value_ir_type(leaf), true);
+    if (slot < 0)
+      return POISON;
+    Op *operand = tensor_op(cx, leaf);
+    Op *op = ir_op(cx->program, cx->block, OP_OUTPUT, (IrType){0}, check_site(cx, b->at));
+    op->at = cx->pi;
+    op->text = full;
+    ir_operand(cx->program, op, operand);
+    ir_int(cx->program, op, slot);
+  }
+  return &value_void;
+}
+
+/* Pieces of a line: text gathers until a value comes. */
+typedef struct Line {
+  VEC(const char *) texts;
+  VEC(const Value *) values;
+  const char *text;
+} Line;
+
+static void line_text(Checker *cx, Line *l, const char *text)
+{
+  l->text = l->text ? arena_printf(cx->arena, "%s%s", l->text, text) : text;
+}
+
+static void line_value(Checker *cx, Line *l, const Value *v)
+{
+  if (v->kind == VAL_STRING) {
+    line_text(cx, l, v->text);
+    return;
+  }
+  if (v->kind == VAL_TENSOR) {
+    if (l->text)
+      VEC_PUSH(cx->arena, &l->texts, l->text);
+    l->text = NULL;
+    VEC_PUSH(cx->arena, &l->texts, NULL);
+    VEC_PUSH(cx->arena, &l->values, v);
+    return;
+  }
+  line_text(cx, l, v->kind == VAL_STRUCT ? arena_printf(cx->arena, "%s(", v->st->decl->name) : "(");
+  for (int i = 0; i < v->count; i++) {
+    if (i)
+      line_text(cx, l, ", ");
+    if (v->kind == VAL_STRUCT)
+      line_text(cx, l, arena_printf(cx->arena, "%s = ", v->st->decl->fields.data[i].name));
+    line_value(cx, l, v->items[i]);
+  }
+  line_text(cx, l, ")");
+}
+
+static const Value *first_private(Checker *cx, const Value *v)
+{
+  Leaves leaves = {0};
+  value_leaves(cx->arena, v, &leaves);
+  for (int i = 0; i < leaves.list.count; i++)
+    if (leaves.list.data[i]->place.kind == PLACE_PRIVATE)
+      return leaves.list.data[i];
+  return NULL;
+}
+
+static void private_print(Checker *cx, const Bound *b, const CallArg *a, const Value *leaf)
+{
+  const char *call = span_text(cx->arena, b->at), *text = span_text(cx->arena, a->expr->span);
+  const Expr *e = b->call->expr;
+  Diag *d = CHECK_DIAG(cx, E0307, a->expr->span);
+  diag_label(d, "%s", check_place_text(cx, leaf, true));
+  diag_note(d, "outside an `at` block, print shows the same public value at every party");
+  int before = a->expr->span.start - b->at.start, after = a->expr->span.end - b->at.start;
+  if ((int)strlen(call) == b->at.end - b->at.start && e->span.start == b->at.start)
+    diag_help(d, "publish it: `%.*sreveal %s%s`", before, call, text, call + after);
+  diag_help(d, "or show it to one party: `let s = reveal %s to %s` and `at %s { print(s) }`", text,
+            leaf->origin && strncmp(leaf->origin->text, "shared by ", 10) == 0 ? leaf->origin->text + 10 : "client",
+            leaf->origin && strncmp(leaf->origin->text, "shared by ", 10) == 0 ? leaf->origin->text + 10 : "client");
+}
+
+static const Value *builtin_print(Checker *cx, const Bound *b)
+{
+  Line l = {0};
+  bool bad = false;
+  for (int i = 0; i < b->rest_count; i++) {
+    const Value *v = value_of_arg(cx, b->rest[i], NULL), *leaf;
+    if (value_is_poison(v)) {
+      bad = true;
+      continue;
+    }
+    if ((leaf = first_private(cx, v))) {
+      private_print(cx, b, b->rest[i], leaf);
+      bad = true;
+    }
+    if (i)
+      line_text(cx, &l, " ");
+    line_value(cx, &l, v);
+  }
+  if (bad)
+    return POISON;
+  if (l.text)
+    VEC_PUSH(cx->arena, &l.texts, l.text);
+  Op **operands = ARENA_ARRAY(cx->arena, Op *, l.values.count + 1);
+  for (int i = 0; i < l.values.count; i++)
+    operands[i] = tensor_op(cx, l.values.data[i]);
+  Op *op = ir_op(cx->program, cx->block, OP_PRINT, (IrType){0}, check_site(cx, b->at));
+  op->at = cx->pi;
+  ir_int(cx->program, op, check_is_joint(cx));
+  for (int i = 0; i < l.values.count; i++)
+    ir_operand(cx->program, op, operands[i]);
+  for (int i = 0; i < l.texts.count; i++)
+    VEC_PUSH(cx->arena, &op->texts, l.texts.data[i]);
+  return &value_void;
+}
+
+static const Value *builtin_progress(Checker *cx, const Bound *b)
+{
+  const char *label = string_arg(cx, b, 0);
+  const Value *done = int_arg(cx, b, 1), *total = int_arg(cx, b, 2);
+  if (!label || done->kind != VAL_TENSOR || total->kind != VAL_TENSOR)
+    return POISON;
+  Op *operands[] = {tensor_op(cx, done), tensor_op(cx, total)};
+  Op *op = ir_op(cx->program, cx->block, OP_PROGRESS, (IrType){0}, check_site(cx, b->at));
+  op->at = cx->pi;
+  op->text = label;
+  ir_operand(cx->program, op, operands[0]);
+  ir_operand(cx->program, op, operands[1]);
+  return &value_void;
+}
+
+static const Value *builtin_assert_near(Checker *cx, const Bound *b)
+{
+  const Value *v[3];
+  Shape shape;
+  int64_t left, right;
+  for (int i = 0; i < 3; i++) {
+    v[i] = tensor_to_fixed(cx, number_arg(cx, b, i), b->at);
+    if (v[i]->kind != VAL_TENSOR)
+      return POISON;
+    if (v[i]->place.kind == PLACE_PRIVATE) {
+      Diag *d = CHECK_DIAG(cx, E0304, b->arg[i]->expr->span, "assert_near");
+      diag_label(d, "%s", check_place_text(cx, v[i], true));
+      return POISON;
+    }
+  }
+  if (!shape_broadcast(&v[0]->shape, &v[1]->shape, &shape, &left, &right))
+    return clash(cx, b, v[0], v[1], left, right);
+  if (v[2]->shape.rank != 0)
+    return needs(cx, b, b->arg[2], "a number", v[2]);
+  Op *operands[3];
+  for (int i = 0; i < 3; i++)
+    operands[i] = tensor_op(cx, i < 2 ? tensor_broadcast(cx, v[i], shape, b->at) : v[i]);
+  Op *op = ir_op(cx->program, cx->block, OP_ASSERT_NEAR, (IrType){0}, check_site(cx, b->at));
+  op->at = cx->pi;
+  for (int i = 0; i < 3; i++)
+    ir_operand(cx->program, op, operands[i]);
+  VEC_PUSH(cx->arena, &op->texts, span_text(cx->arena, b->at));
+  return &value_void;
+}
+
+static const Value *builtin_store(Checker *cx, const Bound *b)
+{
+  CHECK_DIAG(cx, E0901, b->at, "`store`");
+  return POISON;
+}
+
+static const Value *builtin_load(Checker *cx, const Bound *b)
+{
+  CHECK_DIAG(cx, E0901, b->at, "`load`");
+  return POISON;
+}
+
+/* ---- the table ------------------------------------------------------------------------------------------------------------------------- */
+
+static const Builtin table[] = {
+#define BUILTIN(name, parameters, doc) {#name, parameters, doc, builtin_##name},
+#include "builtins.def"
+#undef BUILTIN
+};
+
+enum { COUNT = sizeof table / sizeof *table };
+
+const Builtin *builtin_find(const char *name)
+{
+  for (int i = 0; i < COUNT; i++)
+    if (strcmp(table[i].name, name) == 0)
+      return &table[i];
+  return NULL;
+}
+
+int builtin_total(void)
+{
+  return COUNT;
+}
+
+const char *builtin_name(int i)
+{
+  return table[i].name;
+}
+
+const char *builtin_doc(int i)
+{
+  return table[i].doc;
+}
+
+const char *builtin_parameters(int i)
+{
+  return table[i].parameters;
+}
+
+/* One parameter of a row: its name, and what kind. */
+typedef struct Parameter {
+  char name[24];
+  bool optional, rest;
+} Parameter;
+
+static int parameters_of(const Builtin *b, Parameter *out)
+{
+  int n = 0;
+  for (const char *p = b->parameters; *p; n++) {
+    const char *end = strchr(p, ',');
+    size_t length = end ? (size_t)(end - p) : strlen(p);
+    size_t name = strcspn(p, " .,=");
+    memcpy(out[n].name, p, name);
+    out[n].name[name] = 0;
+    out[n].optional = memchr(p, '=', length) != NULL;
+    out[n].rest = length > 3 && strncmp(p + name, "...", 3) == 0;
+    p += length;
+    while (*p == ',' || *p == ' ')
+      p++;
+  }
+  return n;
+}
+
+static bool bind(Checker *cx, const Builtin *builtin, const Call *call, Bound *b)
+{
+  Parameter p[MOST_PARAMETERS];
+  int n = parameters_of(builtin, p), next = 0;
+  *b = (Bound){.builtin = builtin, .call = call, .at = call->expr->span,
+               .rest = ARENA_ARRAY(cx->arena, const CallArg *, call->count + 1)};
+  for (int i = 0; i < call->count; i++) {
+    const CallArg *a = &call->args[i];
+    int k = next;
+    if (a->name)
+      for (k = 0; k < n && (strcmp(p[k].name, a->name) != 0 || p[k].rest); k++)
+        ;
+    if (a->name && k == n) {
+      CHECK_DIAG(cx, E0125, a->expr->span, builtin->name, a->name);
+      return false;
+    }
+    if (k < n && p[k].rest) {
+      b->rest[b->rest_count++] = a;
+      continue;
+    }
+    if (k >= n) {
+      CHECK_DIAG(cx, E0128, call->expr->span, builtin->name, arena_printf(cx->arena, "%d argument%s", n, n == 1 ? "" : "s"),
+                 arena_printf(cx->arena, "%d", call->count));
+      return false;
+    }
+    if (b->arg[k]) {
+      CHECK_DIAG(cx, E0126, a->expr->span, p[k].name);
+      return false;
+    }
+    b->arg[k] = a;
+    next += !a->name;
+  }
+  for (int k = 0; k < n; k++)
+    if (!b->arg[k] && !p[k].optional && !p[k].rest) {
+      CHECK_DIAG(cx, E0127, call->expr->span, builtin->name, p[k].name);
+      return false;
+    }
+  return true;
+}
+
+const Value *builtin_call(Checker *cx, const Builtin *builtin, const Call *call, const Type *want)
+{
+  Bound b;
+  if (!bind(cx, builtin, call, &b))
+    return POISON;
+  b.want = want;
+  const Value *v = builtin->handler(cx, &b);
+  return v;
+}

@@ -1,0 +1,419 @@
+/* Calls (rules N1-N4): which function, which argument for which parameter, and the expansion of the body. */
+#include "tensor.h"
+
+/* ---- finding the function ------------------------------------------------------------------------------------------- */
+
+typedef struct Found {
+  Unit *unit;
+  const Decl *decl;         /* DECL_FN or DECL_STRUCT */
+  const Builtin *builtin;
+  int overloads;            /* functions of this name in the module */
+} Found;
+
+static const char *first_struct_name(const Decl *fn)
+{
+  const TypeExpr *t = fn->parms.count ? fn->parms.data[0].type : NULL;
+  return t && !t->is_tuple ? t->name : NULL;
+}
+
+/* Functions of one name in one module differ in the struct type of the first parameter. */
+static bool find_in(Unit *u, const char *name, const Value *first, Found *out)
+{
+  int count = 0;
+  const Decl *any = NULL, *fits = NULL;
+  for (int i = 0; u && i < u->ast->decls.count; i++) {
+    const Decl *d = u->ast->decls.data[i];
+    if (d->name != name || (d->kind != DECL_FN && d->kind != DECL_STRUCT))
+      continue;
+    count++;
+    any = any ? any : d;
+    if (d->kind == DECL_FN && first && first->kind == VAL_STRUCT && first_struct_name(d) == first->st->decl->name)
+      fits = d;
+  }
+  if (!any)
+    return false;
+  *out = (Found){.unit = u, .decl = fits ? fits : any, .overloads = count};
+  return true;
+}
+
+static bool find_function(Checker *cx, const char *name, const Value *receiver, const Value *first, Found *out)
+{
+  if (find_in(cx->frame->unit, name, first, out))
+    return true;
+  if (receiver && receiver->kind == VAL_STRUCT && find_in(receiver->st->unit, name, first, out))
+    return true;
+  if (find_in(module_prelude(cx->modules), name, first, out))
+    return true;
+  *out = (Found){.builtin = builtin_find(name)};
+  return out->builtin != NULL;
+}
+
+void check_unknown_function(Checker *cx, const Unit *u, const char *name, Span at)
+{
+  VEC(const char *) names = {0};
+  const Unit *units[] = {u, module_prelude(cx->modules)};
+  for (int k = 0; k < 2; k++)
+    for (int i = 0; units[k] && i < units[k]->ast->decls.count; i++)
+      if (units[k]->ast->decls.data[i]->kind == DECL_FN)
+        VEC_PUSH(cx->arena, &names, units[k]->ast->decls.data[i]->name);
+  for (int i = 0; i < builtin_total(); i++)
+    VEC_PUSH(cx->arena, &names, builtin_name(i));
+  Diag *d = CHECK_DIAG(cx, E0102, at, name);
+  diag_label(d, "unknown");
+  const char *near = diag_nearest(name, names.data, names.count);
+  if (!near)
+    return;
+  bool prelude = units[1] && check_decl_find(units[1], DECL_FN, arena_intern_z(cx->arena, near));
+  diag_help(d, "did you mean `%s`%s?", near, builtin_find(near) ? "" : prelude ? " (prelude)" : "");
+}
+
+/* ---- arguments -------------------------------------------------------------------------------------------------------- */
+
+static bool bind_arguments(Checker *cx, const Decl *fn, const Call *call, const CallArg **of)
+{
+  int n = fn->parms.count, next = 0;
+  for (int i = 0; i < call->count; i++) {
+    const CallArg *a = &call->args[i];
+    int k = next;
+    if (a->name) {
+      for (k = 0; k < n && fn->parms.data[k].name != a->name; k++)
+        ;
+      if (k == n) {
+        CHECK_DIAG(cx, E0125, a->expr->span, fn->name, a->name);
+        return false;
+      }
+    } else if (next++ >= n) {
+      CHECK_DIAG(cx, E0128, call->expr->span, fn->name, arena_printf(cx->arena, "%d argument%s", n, n == 1 ? "" : "s"),
+                 arena_printf(cx->arena, "%d", call->count));
+      return false;
+    }
+    if (of[k]) {
+      CHECK_DIAG(cx, E0126, a->expr->span, fn->parms.data[k].name);
+      return false;
+    }
+    of[k] = a;
+  }
+  for (int k = 0; k < n; k++)
+    if (!of[k] && !fn->parms.data[k].standard) {
+      CHECK_DIAG(cx, E0127, call->expr->span, fn->name, fn->parms.data[k].name);
+      return false;
+    }
+  return true;
+}
+
+static bool is_part_of_variable(const Expr *e)
+{
+  while (e->kind == EX_FIELD)
+    e = e->left;
+  return e->kind == EX_NAME;
+}
+
+/* `var` arguments are variables that can change, and not one another's parts. */
+static bool check_var_argument(Checker *cx, const Decl *fn, int k, const CallArg *const *of)
+{
+  const Expr *e = of[k] ? of[k]->expr : NULL;
+  if (!e || !is_part_of_variable(e)) {
+    CHECK_DIAG(cx, E0131, e ? e->span : cx->here, fn->name, fn->parms.data[k].name);
+    return false;
+  }
+  if (!check_target(cx, e))
+    return false;
+  const char *text = span_text(cx->arena, e->span);
+  size_t n = strlen(text);
+  for (int i = 0; i < k; i++) {
+    if (!fn->parms.data[i].is_var || !of[i])
+      continue;
+    const char *other = span_text(cx->arena, of[i]->expr->span);
+    size_t m = strlen(other), common = n < m ? n : m;
+    bool clash = strncmp(text, other, common) == 0 && (text[common] == 0 || text[common] == '.') &&
+                 (other[common] == 0 || other[common] == '.');
+    if (clash) {
+      CHECK_DIAG(cx, E0132, e->span, text);
+      return false;
+    }
+  }
+  return true;
+}
+
+static const Value *argument_value(Checker *cx, const Parm *p, const CallArg *a, Frame *callee)
+{
+  Frame *caller = cx->frame;
+  const Type *want = NULL;
+  if (a && a->value)
+    return a->value;
+  cx->frame = callee;
+  if (p->type)
+    want = check_type_try(cx, p->type);
+  if (a)
+    cx->frame = caller;
+  const Value *v = check_expr(cx, a ? a->expr : p->standard, want);
+  cx->frame = caller;
+  return v;
+}
+
+static const Value *match_parm(Checker *cx, const Decl *fn, int k, const Value *v, const CallArg *a, Frame *callee,
+                               bool later)
+{
+  const Parm *p = &fn->parms.data[k];
+  Frame *caller = cx->frame;
+  if (!p->type || value_is_poison(v))
+    return v;
+  Matching m = {.fn = fn, .parm = p->name, .value_span = a ? a->expr->span : cx->here, .value_expr = a ? a->expr : NULL,
+                .later_names = later, .parm_index = k};
+  cx->frame = callee;
+  cx->blame = caller;
+  v = check_match(cx, p->type, v, &m);
+  cx->blame = NULL;
+  cx->frame = caller;
+  return v;
+}
+
+static bool pass_arguments(Checker *cx, const Decl *fn, const CallArg *const *of, Frame *callee, Var **vars)
+{
+  bool ok = true;
+  cx->deferred = false;
+  for (int k = 0; k < fn->parms.count; k++) {
+    const Parm *p = &fn->parms.data[k];
+    bool outer = cx->deferred;
+    const Value *v = argument_value(cx, p, of[k], callee);
+    cx->deferred = outer;
+    if (v->kind == VAL_VOID) {
+      CHECK_DIAG(cx, E0217, of[k] ? of[k]->expr->span : cx->here);
+      v = &value_poison;
+    }
+    if (p->is_var && !value_is_poison(v) && !check_var_argument(cx, fn, k, of))
+      v = &value_poison;
+    v = match_parm(cx, fn, k, v, of[k], callee, true);
+    ok = ok && !value_is_poison(v);
+    if (!ok)
+      continue;
+    vars[k] = scope_add(cx->arena, callee, p->name, v, p->is_var);
+    vars[k]->fixed_how = "is a parameter";
+    vars[k]->span = p->span;
+    vars[k]->read = true;
+  }
+  if (!ok || !cx->deferred)
+    return ok;
+  for (int k = 0; k < fn->parms.count; k++)
+    ok = match_parm(cx, fn, k, vars[k]->value, of[k], callee, false)->kind != VAL_POISON && ok;
+  return ok;
+}
+
+/* ---- expansion --------------------------------------------------------------------------------------------------------- */
+
+static bool calls_itself(Checker *cx, const Decl *fn, const Call *call)
+{
+  for (const Frame *f = cx->frame; f; f = f->caller) {
+    if (f->fn != fn)
+      continue;
+    Diag *d = diag_new(cx->diags, DIAG_E0502, call->expr->span);
+    diag_label(d, "calls itself");
+    diag_note(d, "every call is expanded when the program is compiled, so that its cost is known");
+    diag_help(d, "use a `for` loop");
+    return true;
+  }
+  return false;
+}
+
+static bool copy_out(Checker *cx, const Decl *fn, const CallArg *const *of, Var *const *vars)
+{
+  bool ok = true;
+  for (int k = 0; k < fn->parms.count; k++)
+    if (fn->parms.data[k].is_var)
+      ok = check_store(cx, of[k]->expr, vars[k]->value, NULL, of[k]->expr->span) && ok;
+  return ok;
+}
+
+static void mark_expanded(Checker *cx, const Decl *fn)
+{
+  for (int i = 0; i < cx->expanded.count; i++)
+    if (cx->expanded.data[i] == fn)
+      return;
+  VEC_PUSH(cx->arena, &cx->expanded, fn);
+}
+
+static void lint_marked(Checker *cx, const Decl *fn, const Frame *callee, int errors)
+{
+  if (!fn->reveals || callee->reveals || cx->quiet || diag_error_count(cx->diags) != errors)
+    return;
+  Diag *d = CHECK_DIAG(cx, W0608, fn->name_span, fn->name);
+  diag_help(d, "remove `reveals`");
+}
+
+static const Value *expand(Checker *cx, const Found *found, const Call *call)
+{
+  const Decl *fn = found->decl;
+  const CallArg **of = ARENA_ARRAY(cx->arena, const CallArg *, fn->parms.count + 1);
+  Var **vars = ARENA_ARRAY(cx->arena, Var *, fn->parms.count + 1);
+  mark_expanded(cx, fn);
+  if (calls_itself(cx, fn, call) || !bind_arguments(cx, fn, call, of))
+    return &value_poison;
+  Frame *caller = cx->frame;
+  Frame *callee = scope_frame(cx->arena, caller, found->unit, fn, check_site(cx, call->expr->span));
+  if (!pass_arguments(cx, fn, of, callee, vars))
+    return &value_poison;
+  int errors = diag_error_count(cx->diags);
+  Loop *loop = cx->loop;
+  cx->frame = callee;
+  const Value *result = check_body(cx, fn);
+  cx->frame = caller;
+  cx->loop = loop;
+  lint_marked(cx, fn, callee, errors);
+  if (callee->reveals && fn->reveals)
+    check_call_reveals(cx, call->expr, fn->name);
+  if (!copy_out(cx, fn, of, vars))
+    return &value_poison;
+  return result;
+}
+
+/* ---- struct constructors -------------------------------------------------------------------------------------------------- */
+
+static int field_index(const Decl *d, const char *name)
+{
+  for (int i = 0; i < d->fields.count; i++)
+    if (d->fields.data[i].name == name)
+      return i;
+  return -1;
+}
+
+static const Value *field_value(Checker *cx, const Decl *d, int i, const CallArg *a, Frame *sizes)
+{
+  Frame *caller = cx->frame;
+  const TypeExpr *t = d->fields.data[i].type;
+  cx->frame = sizes;
+  const Type *want = check_type_try(cx, t);
+  cx->frame = caller;
+  const Value *v = check_expr(cx, a->expr, want);
+  if (v->kind == VAL_VOID) {
+    CHECK_DIAG(cx, E0217, a->expr->span);
+    return &value_poison;
+  }
+  if (value_is_poison(v))
+    return &value_poison;
+  Matching m = {.parm = d->fields.data[i].name, .value_span = a->expr->span, .value_expr = a->expr};
+  cx->frame = sizes;
+  cx->blame = caller;
+  v = check_match(cx, t, v, &m);
+  cx->blame = NULL;
+  cx->frame = caller;
+  return v;
+}
+
+static const Value *construct(Checker *cx, const Found *found, const Call *call)
+{
+  const Decl *d = found->decl;
+  int n = d->fields.count;
+  const Value **items = ARENA_ARRAY(cx->arena, const Value *, n + 1);
+  Frame *sizes = scope_frame(cx->arena, NULL, found->unit, NULL, NULL);
+  bool ok = true;
+  for (int i = 0; i < call->count; i++) {
+    const CallArg *a = &call->args[i];
+    int k = a->name ? field_index(d, a->name) : -1;
+    if (k < 0) {
+      if (a->name)
+        CHECK_DIAG(cx, E0109, a->expr->span, d->name, a->name);
+      else
+        diag_help(CHECK_DIAG(cx, E0128, a->expr->span, d->name, "its fields by name", "some by position"),
+                  "write `%s(%s = ...)`", d->name, n ? d->fields.data[0].name : "");
+      return &value_poison;
+    }
+    if (items[k]) {
+      CHECK_DIAG(cx, E0126, a->expr->span, a->name);
+      return &value_poison;
+    }
+    items[k] = field_value(cx, d, k, a, sizes);
+    ok = ok && !value_is_poison(items[k]);
+  }
+  for (int k = 0; k < n; k++)
+    if (!items[k]) {
+      CHECK_DIAG(cx, E0134, call->expr->span, d->name, d->fields.data[k].name);
+      return &value_poison;
+    }
+  int64_t *actual = ARENA_ARRAY(cx->arena, int64_t, d->sizes.count + 1);
+  for (int i = 0; ok && i < d->sizes.count; i++) {
+    const Var *x = scope_find(sizes, d->sizes.data[i].name);
+    if (!x || !value_const_int(x->value, &actual[i])) {
+      CHECK_DIAG(cx, E0223, call->expr->span, d->sizes.data[i].name);
+      ok = false;
+    }
+  }
+  const Struct *st = ok ? check_struct(cx, found->unit, d, actual) : NULL;
+  return st ? value_items(cx->arena, VAL_STRUCT, st, items, n) : &value_poison;
+}
+
+/* ---- the call ---------------------------------------------------------------------------------------------------------------- */
+
+static const Value *dispatch(Checker *cx, const Found *f, Call *call, const Type *want)
+{
+  if (f->builtin)
+    return builtin_call(cx, f->builtin, call, want);
+  return f->decl->kind == DECL_STRUCT ? construct(cx, f, call) : expand(cx, f, call);
+}
+
+static Call call_of(Checker *cx, const Expr *e, const Expr *receiver, const Value *value)
+{
+  int first = receiver != NULL;
+  Call call = {.expr = e, .name = e->left->name, .name_span = first ? e->left->name_span : e->left->span,
+               .count = e->args.count + first, .args = ARENA_ARRAY(cx->arena, CallArg, e->args.count + 1)};
+  if (first)
+    call.args[0] = (CallArg){NULL, receiver, value};
+  for (int i = 0; i < e->args.count; i++)
+    call.args[first + i] = (CallArg){e->args.data[i].name, e->args.data[i].value, NULL};
+  return call;
+}
+
+/* Where overloads exist the first argument decides, so it is evaluated before the function is known. */
+static bool needs_first(const Found *f)
+{
+  return f->decl && f->overloads > 1;
+}
+
+static const Value *call_named(Checker *cx, const Expr *e, Unit *u, const Type *want)
+{
+  Found f;
+  Call call = call_of(cx, e, NULL, NULL);
+  bool found = u ? find_in(u, call.name, NULL, &f) : find_function(cx, call.name, NULL, NULL, &f);
+  if (!found) {
+    check_unknown_function(cx, cx->frame->unit, call.name, call.name_span);
+    return &value_poison;
+  }
+  if (needs_first(&f) && call.count && !call.args[0].name) {
+    call.args[0].value = check_expr(cx, call.args[0].expr, NULL);
+    find_in(f.unit, call.name, call.args[0].value, &f);
+  }
+  return dispatch(cx, &f, &call, want);
+}
+
+const Value *check_call(Checker *cx, const Expr *e, const Type *want)
+{
+  const Expr *callee = e->left;
+  Found f;
+  if (callee->kind == EX_NAME)
+    return call_named(cx, e, NULL, want);
+  if (callee->kind != EX_FIELD) {
+    CHECK_DIAG(cx, E0133, callee->span, span_text(cx->arena, callee->span), "an expression", "a function");
+    return &value_poison;
+  }
+  if (callee->left->kind == EX_NAME && !scope_find(cx->frame, callee->left->name)) {
+    bool found;
+    Unit *u = module_imported(cx->frame->unit, callee->left->name, &found);
+    if (found && !u)
+      return &value_poison;
+    if (u) {
+      if (find_in(u, callee->name, NULL, &f))
+        return call_named(cx, e, u, want);
+      Diag *d = CHECK_DIAG(cx, E0102, callee->name_span, callee->name);
+      diag_label(d, "not in module %s", callee->left->name);
+      return &value_poison;
+    }
+  }
+  const Value *receiver = check_expr(cx, callee->left, NULL);
+  if (value_is_poison(receiver))
+    return &value_poison;
+  if (!find_function(cx, callee->name, receiver, receiver, &f)) {
+    check_unknown_function(cx, cx->frame->unit, callee->name, callee->name_span);
+    return &value_poison;
+  }
+  Call call = call_of(cx, e, callee->left, receiver);
+  return dispatch(cx, &f, &call, want);
+}

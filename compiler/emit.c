@@ -1,0 +1,361 @@
+/* The module around a party's code: types, the functions of abi.def, texts and tables, the constant
+ * tfe_program, and LLVM's optimiser and code generator. One LLVM context a call, so that parties can be
+ * emitted side by side. */
+#include "emit.h"
+
+#include <assert.h>
+#include <llvm-c/Analysis.h>
+#include <llvm-c/Target.h>
+#include <llvm-c/TargetMachine.h>
+#include <llvm-c/Transforms/PassBuilder.h>
+#include <stdlib.h>
+
+#include "../runtime/include/program.h"
+#include "emit_llvm.h"
+
+/* ---- the runtime's functions ----------------------------------------------------------------- */
+
+static const struct {
+  const char *name, *result, *arguments;
+} abi_table[ABI_COUNT] = {
+#define ABI(name, result, arguments) {#name, #result, #arguments},
+#include "../runtime/include/abi.def"
+#undef ABI
+};
+
+/* The LLVM type of an argument as it is spelled in abi.def: abi_p -> p. */
+static LLVMTypeRef abi_type(const Emitter *e, char letter) {
+  switch (letter) {
+  case 's': return e->i32;
+  case 'v': return LLVMVoidTypeInContext(e->context);
+  case 'i': return e->i64;
+  case 'd': return e->f64;
+  default: return e->ptr;
+  }
+}
+
+static bool abi_has_status(AbiFunction f) {
+  return abi_table[f].result[4] == 's';
+}
+
+/* Functions of numbers alone: calls can be moved, merged and dropped. */
+static bool abi_is_pure(AbiFunction f) {
+  return abi_table[f].result[4] == 'd' || f == ABI_tfe_rng_seed || f == ABI_tfe_rng_next;
+}
+
+void emit_attribute(const Emitter *e, LLVMValueRef function, int index, const char *name, uint64_t value) {
+  unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
+  assert(kind);
+  LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)index,
+                          LLVMCreateEnumAttribute(e->context, kind, value));
+}
+
+static LLVMValueRef abi_declare(Emitter *e, AbiFunction f) {
+  LLVMTypeRef types[16];
+  unsigned count = 0;
+  for (const char *t = abi_table[f].arguments; (t = strstr(t, "abi_")); t += 5)
+    types[count++] = abi_type(e, t[4]);
+  e->abi_type[f] = LLVMFunctionType(abi_type(e, abi_table[f].result[4]), types, count, 0);
+  LLVMValueRef function = LLVMAddFunction(e->module, abi_table[f].name, e->abi_type[f]);
+  emit_attribute(e, function, LLVMAttributeFunctionIndex, "nounwind", 0);
+  emit_attribute(e, function, LLVMAttributeFunctionIndex, "willreturn", 0);
+  if (abi_is_pure(f))
+    emit_attribute(e, function, LLVMAttributeFunctionIndex, "memory", 0); /* none */
+  return function;
+}
+
+LLVMValueRef emit_call(Emitter *e, AbiFunction f, const LLVMValueRef *args, int count) {
+  if (!e->abi[f])
+    e->abi[f] = abi_declare(e, f);
+  assert((unsigned)count == LLVMCountParamTypes(e->abi_type[f]));
+  LLVMValueRef copy[16];
+  memcpy(copy, args, sizeof *args * (size_t)count);
+  LLVMValueRef result = LLVMBuildCall2(e->builder, e->abi_type[f], e->abi[f], copy, (unsigned)count, "");
+  if (abi_has_status(f))
+    emit_check_status(e, result);
+  return result;
+}
+
+void emit_check_status(Emitter *e, LLVMValueRef status) {
+  LLVMBasicBlockRef here = LLVMGetInsertBlock(e->builder);
+  LLVMBasicBlockRef next = LLVMAppendBasicBlockInContext(e->context, e->run, "");
+  LLVMValueRef good = LLVMBuildICmp(e->builder, LLVMIntEQ, status, LLVMConstInt(e->i32, 0, 0), "");
+  LLVMBuildCondBr(e->builder, good, next, e->failed);
+  LLVMAddIncoming(e->status, &status, &here, 1);
+  LLVMPositionBuilderAtEnd(e->builder, next);
+}
+
+/* ---- constants ------------------------------------------------------------------------------- */
+
+LLVMTypeRef emit_elem_type(const Emitter *e, const IrType *t) {
+  return t->elem == EL_FIXED ? e->f64 : e->i64;
+}
+
+LLVMValueRef emit_i64(const Emitter *e, int64_t v) {
+  return LLVMConstInt(e->i64, (uint64_t)v, 1);
+}
+
+LLVMValueRef emit_global(Emitter *e, LLVMValueRef value, const char *name) {
+  LLVMValueRef g = LLVMAddGlobal(e->module, LLVMTypeOf(value), name);
+  LLVMSetInitializer(g, value);
+  LLVMSetGlobalConstant(g, 1);
+  LLVMSetLinkage(g, LLVMPrivateLinkage);
+  LLVMSetUnnamedAddress(g, LLVMGlobalUnnamedAddr);
+  LLVMSetAlignment(g, 8);
+  return g;
+}
+
+LLVMValueRef emit_text(Emitter *e, const char *text) {
+  if (!text)
+    return LLVMConstNull(e->ptr);
+  LLVMValueRef g =
+      emit_global(e, LLVMConstStringInContext(e->context, text, (unsigned)strlen(text), 0), "text");
+  LLVMSetAlignment(g, 1);
+  return g;
+}
+
+LLVMValueRef emit_i64_array(Emitter *e, const int64_t *v, int count) {
+  LLVMValueRef *items = ARENA_ARRAY(e->arena, LLVMValueRef, count + 1);
+  for (int i = 0; i < count; i++)
+    items[i] = emit_i64(e, v[i]);
+  return emit_global(e, LLVMConstArray2(e->i64, items, (uint64_t)count), "numbers");
+}
+
+LLVMValueRef emit_site(Emitter *e, const Op *op) {
+  const char *text = ir_site_text(e->arena, op->site);
+  if (!*text)
+    return emit_i64(e, -1);
+  for (int i = 0; i < e->sites.count; i++)
+    if (!strcmp(e->sites.data[i], text))
+      return emit_i64(e, i);
+  VEC_PUSH(e->arena, &e->sites, text);
+  return emit_i64(e, e->sites.count - 1);
+}
+
+int emit_slot_index(Emitter *e, const Op *op) {
+  for (int i = 0; i < e->slot_list.count; i++) {
+    const Slot *s = e->slot_list.data[i];
+    if (s->is_output == (op->kind == OP_OUTPUT) && !strcmp(s->name, op->text))
+      return i;
+  }
+  assert(false && "an input or output without a slot");
+  return -1;
+}
+
+/* ---- tfe_program ----------------------------------------------------------------------------- */
+
+/* A record of the runtime's: all fields are 8 bytes; `size` guards against a field that was forgotten here. */
+static LLVMValueRef record(Emitter *e, size_t size, LLVMValueRef *fields, unsigned count) {
+  assert(size == 8 * (size_t)count);
+  (void)size;
+  return LLVMConstStructInContext(e->context, fields, count, 0);
+}
+
+#define RECORD(e, Type, ...)                                                                                 \
+  record((e), sizeof(Type), (LLVMValueRef[]){__VA_ARGS__},                                                   \
+         (unsigned)(sizeof((LLVMValueRef[]){__VA_ARGS__}) / sizeof(void *)))
+
+/* An array of records; the null pointer if there are none. */
+static LLVMValueRef table(Emitter *e, LLVMValueRef *rows, int count, const char *name) {
+  if (count == 0)
+    return LLVMConstNull(e->ptr);
+  return emit_global(e, LLVMConstArray2(LLVMTypeOf(rows[0]), rows, (uint64_t)count), name);
+}
+
+static LLVMValueRef party_table(Emitter *e) {
+  const Program *p = e->program;
+  LLVMValueRef *rows = ARENA_ARRAY(e->arena, LLVMValueRef, p->parties.count);
+  for (int i = 0; i < p->parties.count; i++) {
+    const PartyDecl *d = &p->parties.data[i];
+    rows[i] = RECORD(e, TfePartyDecl, emit_text(e, d->name), emit_i64(e, d->first), emit_i64(e, d->count),
+                     emit_i64(e, d->family));
+  }
+  return table(e, rows, p->parties.count, "parties");
+}
+
+/* The name of the whole input: "net" for "net.c1.k" with field "c1.k". */
+static const char *slot_name(Emitter *e, const Slot *s) {
+  size_t length = strlen(s->name), tail = s->field ? strlen(s->field) : 0;
+  if (tail && length > tail + 1 && s->name[length - tail - 1] == '.' &&
+      !strcmp(s->name + length - tail, s->field))
+    return arena_printf(e->arena, "%.*s", (int)(length - tail - 1), s->name);
+  return s->name;
+}
+
+static int64_t slot_elem(const Slot *s) {
+  return s->type.elem == EL_FIXED ? TFE_ELEM_FIXED : s->type.elem == EL_INT ? TFE_ELEM_INT : TFE_ELEM_BOOL;
+}
+
+static LLVMValueRef slot_table(Emitter *e) {
+  LLVMValueRef *rows = ARENA_ARRAY(e->arena, LLVMValueRef, e->slot_list.count + 1);
+  for (int i = 0; i < e->slot_list.count; i++) {
+    const Slot *s = e->slot_list.data[i];
+    const Shape *shape = &s->type.shape;
+    rows[i] =
+        RECORD(e, TfeSlot, emit_text(e, slot_name(e, s)), emit_text(e, s->field), emit_i64(e, slot_elem(s)),
+               emit_i64(e, shape->rank), emit_i64_array(e, shape->dim, shape->rank),
+               emit_text(e, s->span.source ? source_where(e->arena, s->span) : ""), emit_i64(e, s->is_output),
+               emit_i64(e, s->whole));
+  }
+  return table(e, rows, e->slot_list.count, "slots");
+}
+
+static LLVMValueRef site_table(Emitter *e) {
+  LLVMValueRef *rows = ARENA_ARRAY(e->arena, LLVMValueRef, e->sites.count + 1);
+  for (int i = 0; i < e->sites.count; i++)
+    rows[i] = emit_text(e, e->sites.data[i]);
+  return table(e, rows, e->sites.count, "sites");
+}
+
+static LLVMValueRef link_table(Emitter *e, const EmitInfo *info) {
+  int64_t n = (int64_t)e->self->count * e->program->party_count;
+  LLVMValueRef text = LLVMConstStringInContext(e->context, (const char *)info->links, (unsigned)n, 1);
+  return emit_global(e, text, "links");
+}
+
+/* Field by field as struct TfeProgram. */
+static void add_program(Emitter *e, const EmitInfo *info) {
+  const Program *p = e->program;
+  static const int64_t none[5];
+  const int64_t *expected = info->expected_known ? info->expected : none;
+  LLVMValueRef value =
+      RECORD(e, TfeProgram, emit_i64(e, TFE_ABI_VERSION), emit_text(e, p->name), emit_text(e, p->hash),
+             emit_text(e, info->compiler), emit_text(e, info->manifest), emit_i64(e, p->parties.count),
+             party_table(e), emit_i64(e, p->party_count), emit_i64(e, p->self), link_table(e, info),
+             emit_i64(e, e->slot_list.count), slot_table(e), emit_i64(e, e->sites.count), site_table(e),
+             emit_i64(e, e->plan->arena_words), emit_i64(e, p->clear), emit_text(e, info->about),
+             emit_text(e, info->parameters), emit_i64(e, info->expected_known),
+             emit_i64_array(e, expected, info->expected_known ? 5 * e->self->count : 5),
+             emit_i64(e, info->total_steps), e->run);
+  LLVMValueRef g = LLVMAddGlobal(e->module, LLVMTypeOf(value), "tfe_program");
+  LLVMSetInitializer(g, value);
+  LLVMSetGlobalConstant(g, 1);
+  LLVMSetAlignment(g, 8);
+}
+
+/* ---- the module ------------------------------------------------------------------------------ */
+
+static void list_slots(Emitter *e) {
+  PartySet members = party_range(e->self->first, e->self->count);
+  for (int i = 0; i < e->program->slots.count; i++)
+    if (!party_empty(party_and(e->program->slots.data[i].owner, members)))
+      VEC_PUSH(e->arena, &e->slot_list, &e->program->slots.data[i]);
+}
+
+static void open_module(Emitter *e, Program *party) {
+  e->program = party;
+  e->self = &party->parties.data[party->self];
+  e->arena = party->arena;
+  e->plan = plan_make(party);
+  e->context = LLVMContextCreate();
+  e->module = LLVMModuleCreateWithNameInContext(party->name, e->context);
+  e->builder = LLVMCreateBuilderInContext(e->context);
+  e->i1 = LLVMInt1TypeInContext(e->context);
+  e->i8 = LLVMInt8TypeInContext(e->context);
+  e->i32 = LLVMInt32TypeInContext(e->context);
+  e->i64 = LLVMInt64TypeInContext(e->context);
+  e->f64 = LLVMDoubleTypeInContext(e->context);
+  e->ptr = LLVMPointerTypeInContext(e->context, 0);
+  e->part = LLVMStructTypeInContext(e->context, (LLVMTypeRef[]){e->ptr, e->i64, e->i64}, 3, 0); /* TfePart */
+  list_slots(e);
+}
+
+static void build_module(Emitter *e, Program *party, const EmitInfo *info) {
+  open_module(e, party);
+  emit_run(e);
+  add_program(e, info);
+  char *message = NULL;
+  if (LLVMVerifyModule(e->module, LLVMReturnStatusAction, &message)) {
+    LLVMDumpModule(e->module);
+    fprintf(stderr, "%s\n", message);
+    assert(false && "the emitted module is not valid");
+  }
+  LLVMDisposeMessage(message);
+}
+
+static void close_module(Emitter *e) {
+  LLVMDisposeBuilder(e->builder);
+  LLVMDisposeModule(e->module);
+  LLVMContextDispose(e->context);
+}
+
+void emit_print(Program *party, const EmitInfo *info, FILE *out) {
+  Emitter e = {0};
+  build_module(&e, party, info);
+  char *text = LLVMPrintModuleToString(e.module);
+  fputs(text, out);
+  LLVMDisposeMessage(text);
+  close_module(&e);
+}
+
+/* ---- code ------------------------------------------------------------------------------------ */
+
+static const char *kept_message(Arena *a, char *message) {
+  const char *text = arena_printf(a, "%s", message ? message : "LLVM failed");
+  LLVMDisposeMessage(message);
+  return text;
+}
+
+static const char *make_machine(Arena *a, int level, LLVMTargetMachineRef *machine) {
+  LLVMInitializeNativeTarget();
+  LLVMInitializeNativeAsmPrinter();
+  char *triple = LLVMGetDefaultTargetTriple(), *message = NULL;
+  LLVMTargetRef target;
+  if (LLVMGetTargetFromTriple(triple, &target, &message)) {
+    LLVMDisposeMessage(triple);
+    return kept_message(a, message);
+  }
+  LLVMCodeGenOptLevel effort = level == 0   ? LLVMCodeGenLevelNone
+                               : level == 1 ? LLVMCodeGenLevelLess
+                               : level == 2 ? LLVMCodeGenLevelDefault
+                                            : LLVMCodeGenLevelAggressive;
+  *machine = LLVMCreateTargetMachine(target, triple, strncmp(triple, "x86_64", 6) ? "generic" : "x86-64", "",
+                                     effort, LLVMRelocPIC, LLVMCodeModelDefault);
+  LLVMDisposeMessage(triple);
+  return NULL;
+}
+
+static const char *optimise(Emitter *e, LLVMTargetMachineRef machine, int level) {
+  char *layout = LLVMCopyStringRepOfTargetData(LLVMCreateTargetDataLayout(machine));
+  char *triple = LLVMGetTargetMachineTriple(machine);
+  LLVMSetDataLayout(e->module, layout);
+  LLVMSetTarget(e->module, triple);
+  LLVMDisposeMessage(layout);
+  LLVMDisposeMessage(triple);
+  LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
+  LLVMErrorRef error =
+      LLVMRunPasses(e->module, arena_printf(e->arena, "default<O%d>", level), machine, options);
+  LLVMDisposePassBuilderOptions(options);
+  if (!error)
+    return NULL;
+  char *message = LLVMGetErrorMessage(error);
+  const char *text = arena_printf(e->arena, "%s", message);
+  LLVMDisposeErrorMessage(message);
+  return text;
+}
+
+static const char *emit_file(Program *party, const EmitInfo *info, const EmitOptions *options,
+                             const char *path, LLVMCodeGenFileType kind) {
+  Emitter e = {0};
+  LLVMTargetMachineRef machine = NULL;
+  build_module(&e, party, info);
+  const char *error = make_machine(e.arena, options->level, &machine);
+  if (!error)
+    error = optimise(&e, machine, options->level);
+  char *message = NULL;
+  if (!error && LLVMTargetMachineEmitToFile(machine, e.module, (char *)(uintptr_t)path, kind, &message))
+    error = kept_message(e.arena, message);
+  if (machine)
+    LLVMDisposeTargetMachine(machine);
+  close_module(&e);
+  return error;
+}
+
+const char *emit_object(Program *party, const EmitInfo *info, const EmitOptions *options, const char *path) {
+  return emit_file(party, info, options, path, LLVMObjectFile);
+}
+
+const char *emit_assembly(Program *party, const EmitInfo *info, const EmitOptions *options,
+                          const char *path) {
+  return emit_file(party, info, options, path, LLVMAssemblyFile);
+}

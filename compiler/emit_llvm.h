@@ -1,0 +1,89 @@
+/* What the emitter's files share:
+ *   emit.c       module, tfe_program, optimisation, object file
+ *   emit_run.c   blocks, loops, branches, guards, messages
+ *   emit_ops.c   one operation -> calls of the runtime
+ *   emit_loop.c  elementwise operations, fused loops
+ * Only they (and nobody else) include LLVM. */
+#ifndef TFEC_EMIT_LLVM_H
+#define TFEC_EMIT_LLVM_H
+
+#include <llvm-c/Core.h>
+
+#include "emit.h"
+#include "plan.h"
+
+typedef enum AbiFunction {
+#define ABI(name, result, arguments) ABI_##name,
+#include "../runtime/include/abi.def"
+#undef ABI
+  ABI_COUNT
+} AbiFunction;
+
+/* A fused loop, once for all steps of the same form. */
+typedef struct Kernel {
+  const char *key;
+  LLVMValueRef function;
+  LLVMTypeRef type;
+} Kernel;
+
+typedef struct Emitter {
+  Program *program;
+  const PartyDecl *self;
+  Plan *plan;
+  Arena *arena;
+  LLVMContextRef context;
+  LLVMModuleRef module;
+  LLVMBuilderRef builder; /* of `run` */
+  LLVMTypeRef i1, i8, i32, i64, f64, ptr, part;
+  LLVMValueRef abi[ABI_COUNT];
+  LLVMTypeRef abi_type[ABI_COUNT];
+  LLVMValueRef run, ctx, data; /* the function and its parameters */
+  LLVMBasicBlockRef entry, failed;
+  LLVMValueRef status;    /* phi of `failed` */
+  LLVMValueRef *slots;    /* scalar variables */
+  LLVMValueRef *pointers; /* of views */
+  LLVMValueRef parts;     /* array of TfePart, large enough for each message */
+  LLVMValueRef member;    /* index of the running member of a family */
+  LLVMValueRef instance;  /* of the innermost loop's pass */
+  PartySet present;       /* members that execute what is being emitted */
+  VEC(Kernel) kernels;
+  VEC(const char *) sites;
+  VEC(const Slot *) slot_list; /* inputs and outputs, as the runtime numbers them */
+  LLVMValueRef int_power;      /* made when needed */
+} Emitter;
+
+/* ---- constants and calls (emit.c) ---- */
+LLVMValueRef emit_i64(const Emitter *e, int64_t v);
+LLVMValueRef emit_text(Emitter *e, const char *text);                       /* NULL: null pointer */
+LLVMValueRef emit_i64_array(Emitter *e, const int64_t *v, int count);       /* constant data */
+LLVMValueRef emit_global(Emitter *e, LLVMValueRef value, const char *name); /* private constant */
+LLVMValueRef emit_site(Emitter *e, const Op *op);
+int emit_slot_index(Emitter *e, const Op *op);
+/* A call of the runtime. One with a status returns it from `run` unless it is 0. */
+LLVMValueRef emit_call(Emitter *e, AbiFunction f, const LLVMValueRef *args, int count);
+#define EMIT_CALL(e, f, ...)                                                                                 \
+  emit_call((e), ABI_##f, (LLVMValueRef[]){__VA_ARGS__},                                                     \
+            (int)(sizeof((LLVMValueRef[]){__VA_ARGS__}) / sizeof(void *)))
+void emit_check_status(Emitter *e, LLVMValueRef status);
+/* index: LLVMAttributeFunctionIndex, or 1 + parameter */
+void emit_attribute(const Emitter *e, LLVMValueRef function, int index, const char *name, uint64_t value);
+LLVMTypeRef emit_elem_type(const Emitter *e, const IrType *t);
+
+/* ---- values (emit_run.c) ---- */
+LLVMValueRef emit_address(Emitter *e, const Op *value);
+LLVMValueRef emit_load(Emitter *e, const Op *scalar); /* double for fixed, else i64 */
+void emit_store(Emitter *e, const Op *scalar, LLVMValueRef v);
+LLVMValueRef emit_offset(Emitter *e, LLVMValueRef address, LLVMValueRef words);
+void emit_copy_words(Emitter *e, LLVMValueRef to, LLVMValueRef from, int64_t words);
+void emit_run(Emitter *e);
+
+/* ---- operations (emit_ops.c) ---- */
+void emit_op(Emitter *e, Op *op);
+
+/* ---- elementwise (emit_loop.c) ---- */
+/* The loop of a step. */
+void emit_fused(Emitter *e, const Step *step);
+/* An elementwise operation on scalars, in `run`. */
+void emit_scalar(Emitter *e, Op *op);
+
+#endif

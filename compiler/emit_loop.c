@@ -1,0 +1,503 @@
+/* Elementwise operations: on scalars as straight code, on tensors as fused loops. A fused loop is a
+ * function of a length, result arrays, operand arrays and scalars; two steps with the same expressions
+ * share it. No operation in it is undefined behaviour: integers wrap, a zero divisor is noted and checked
+ * behind the loop. */
+#include <assert.h>
+
+#include "emit_llvm.h"
+
+/* ---- one element ----------------------------------------------------------------------------- */
+
+static LLVMValueRef masked(Emitter *e, const IrType *t, LLVMValueRef v) {
+  if (t->elem != EL_RING || t->bits == 64)
+    return v;
+  return LLVMBuildAnd(e->builder, v, emit_i64(e, (int64_t)((UINT64_C(1) << t->bits) - 1)), "");
+}
+
+static LLVMValueRef real_of(Emitter *e, const IrType *t, LLVMValueRef v) {
+  return t->elem == EL_FIXED ? v : LLVMBuildSIToFP(e->builder, v, e->f64, "");
+}
+
+static LLVMValueRef from_bool(Emitter *e, LLVMValueRef bit) {
+  return LLVMBuildZExt(e->builder, bit, e->i64, "");
+}
+
+static LLVMValueRef is_true(Emitter *e, LLVMValueRef v) {
+  return LLVMBuildICmp(e->builder, LLVMIntNE, v, emit_i64(e, 0), "");
+}
+
+/* Saturating, NaN to 0. */
+static LLVMValueRef to_int(Emitter *e, LLVMValueRef real) {
+  LLVMTypeRef types[] = {e->i64, e->f64};
+  unsigned id = LLVMLookupIntrinsicID("llvm.fptosi.sat", strlen("llvm.fptosi.sat"));
+  LLVMValueRef f = LLVMGetIntrinsicDeclaration(e->module, id, types, 2);
+  return LLVMBuildCall2(e->builder, LLVMIntrinsicGetType(e->context, id, types, 2), f, &real, 1, "");
+}
+
+static LLVMValueRef arithmetic(Emitter *e, const Op *op, LLVMValueRef x, LLVMValueRef y) {
+  LLVMBuilderRef b = e->builder;
+  if (op->type.elem == EL_FIXED) {
+    x = real_of(e, &op->args.data[0]->type, x);
+    y = real_of(e, &op->args.data[1]->type, y);
+    return op->kind == OP_ADD   ? LLVMBuildFAdd(b, x, y, "")
+           : op->kind == OP_SUB ? LLVMBuildFSub(b, x, y, "")
+                                : LLVMBuildFMul(b, x, y, "");
+  }
+  return masked(e, &op->type,
+                op->kind == OP_ADD   ? LLVMBuildAdd(b, x, y, "")
+                : op->kind == OP_SUB ? LLVMBuildSub(b, x, y, "")
+                                     : LLVMBuildMul(b, x, y, ""));
+}
+
+/* Rounded towards minus infinity; the smallest integer // -1 wraps. */
+static LLVMValueRef divide(Emitter *e, const Op *op, LLVMValueRef x, LLVMValueRef y, LLVMValueRef *zero) {
+  LLVMBuilderRef b = e->builder;
+  if (op->type.elem == EL_FIXED) {
+    x = real_of(e, &op->args.data[0]->type, x);
+    y = real_of(e, &op->args.data[1]->type, y);
+    LLVMValueRef down = EMIT_CALL(e, tfe_floor, LLVMBuildFDiv(b, x, y, ""));
+    return op->kind == OP_FLOORDIV ? down : LLVMBuildFSub(b, x, LLVMBuildFMul(b, y, down, ""), "");
+  }
+  LLVMValueRef none = emit_i64(e, 0), minus_one = emit_i64(e, -1);
+  *zero = LLVMBuildICmp(b, LLVMIntEQ, y, none, "");
+  LLVMValueRef negates = LLVMBuildICmp(b, LLVMIntEQ, y, minus_one, "");
+  LLVMValueRef d = LLVMBuildSelect(b, LLVMBuildOr(b, *zero, negates, ""), emit_i64(e, 1), y, "");
+  LLVMValueRef q = LLVMBuildSDiv(b, x, d, ""), r = LLVMBuildSRem(b, x, d, "");
+  LLVMValueRef opposite = LLVMBuildICmp(b, LLVMIntSLT, LLVMBuildXor(b, r, d, ""), none, "");
+  LLVMValueRef down = LLVMBuildAnd(b, LLVMBuildICmp(b, LLVMIntNE, r, none, ""), opposite, "");
+  if (op->kind == OP_MOD)
+    return LLVMBuildSelect(b, down, LLVMBuildAdd(b, r, d, ""), r, "");
+  q = LLVMBuildSub(b, q, from_bool(e, down), "");
+  return LLVMBuildSelect(b, negates, LLVMBuildSub(b, none, x, ""), q, "");
+}
+
+/* int_power(x, y): x ** y modulo 2^64 by repeated squaring; for y < 0 the whole part of the quotient 1 / x
+ * ** -y. */
+static LLVMValueRef int_power_function(Emitter *e) {
+  if (e->int_power)
+    return e->int_power;
+  LLVMTypeRef type = LLVMFunctionType(e->i64, (LLVMTypeRef[]){e->i64, e->i64}, 2, 0);
+  LLVMValueRef f = e->int_power = LLVMAddFunction(e->module, "int_power", type);
+  LLVMSetLinkage(f, LLVMInternalLinkage);
+  emit_attribute(e, f, LLVMAttributeFunctionIndex, "nounwind", 0);
+  LLVMBasicBlockRef entry = LLVMAppendBasicBlockInContext(e->context, f, "entry");
+  LLVMBasicBlockRef loop = LLVMAppendBasicBlockInContext(e->context, f, "loop");
+  LLVMBasicBlockRef done = LLVMAppendBasicBlockInContext(e->context, f, "done");
+  LLVMBuilderRef b = LLVMCreateBuilderInContext(e->context);
+  LLVMValueRef x = LLVMGetParam(f, 0), y = LLVMGetParam(f, 1), one = emit_i64(e, 1), zero = emit_i64(e, 0);
+
+  LLVMPositionBuilderAtEnd(b, entry);
+  LLVMValueRef negative = LLVMBuildICmp(b, LLVMIntSLT, y, zero, "");
+  LLVMValueRef unit =
+      LLVMBuildICmp(b, LLVMIntULE, LLVMBuildAdd(b, x, one, ""), emit_i64(e, 2), ""); /* -1, 0, 1 */
+  unit = LLVMBuildAnd(b, unit, LLVMBuildICmp(b, LLVMIntNE, x, zero, ""), "");
+  /* 1 / x ** -y is x ** -y for x = 1, -1, else 0 */
+  LLVMValueRef base =
+      LLVMBuildSelect(b, LLVMBuildAnd(b, negative, LLVMBuildNot(b, unit, ""), ""), zero, x, "");
+  LLVMBuildBr(b, loop);
+
+  LLVMPositionBuilderAtEnd(b, loop);
+  LLVMValueRef result = LLVMBuildPhi(b, e->i64, ""), square = LLVMBuildPhi(b, e->i64, ""),
+               rest = LLVMBuildPhi(b, e->i64, "");
+  LLVMValueRef odd = LLVMBuildTrunc(b, rest, e->i1, "");
+  LLVMValueRef next_result = LLVMBuildSelect(b, odd, LLVMBuildMul(b, result, square, ""), result, "");
+  LLVMValueRef next_square = LLVMBuildMul(b, square, square, "");
+  LLVMValueRef next_rest = LLVMBuildLShr(b, rest, one, "");
+  LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntEQ, next_rest, zero, ""), done, loop);
+  LLVMAddIncoming(result, (LLVMValueRef[]){one, next_result}, (LLVMBasicBlockRef[]){entry, loop}, 2);
+  LLVMAddIncoming(square, (LLVMValueRef[]){base, next_square}, (LLVMBasicBlockRef[]){entry, loop}, 2);
+  LLVMAddIncoming(rest, (LLVMValueRef[]){y, next_rest}, (LLVMBasicBlockRef[]){entry, loop}, 2);
+
+  LLVMPositionBuilderAtEnd(b, done);
+  LLVMBuildRet(b, next_result);
+  LLVMDisposeBuilder(b);
+  return f;
+}
+
+static LLVMValueRef power(Emitter *e, const Op *op, LLVMValueRef x, LLVMValueRef y) {
+  if (op->type.elem == EL_FIXED)
+    return EMIT_CALL(e, tfe_pow, real_of(e, &op->args.data[0]->type, x),
+                     real_of(e, &op->args.data[1]->type, y));
+  LLVMValueRef f = int_power_function(e), args[] = {x, y};
+  return LLVMBuildCall2(e->builder, LLVMGlobalGetValueType(f), f, args, 2, "");
+}
+
+static LLVMValueRef compare(Emitter *e, const Op *op, LLVMValueRef x, LLVMValueRef y) {
+  const IrType *tx = &op->args.data[0]->type, *ty = &op->args.data[1]->type;
+  if (tx->elem == EL_FIXED || ty->elem == EL_FIXED) {
+    LLVMRealPredicate p = op->kind == OP_LT   ? LLVMRealOLT
+                          : op->kind == OP_LE ? LLVMRealOLE
+                          : op->kind == OP_EQ ? LLVMRealOEQ
+                                              : LLVMRealUNE;
+    return from_bool(e, LLVMBuildFCmp(e->builder, p, real_of(e, tx, x), real_of(e, ty, y), ""));
+  }
+  LLVMIntPredicate p = op->kind == OP_LT   ? LLVMIntSLT
+                       : op->kind == OP_LE ? LLVMIntSLE
+                       : op->kind == OP_EQ ? LLVMIntEQ
+                                           : LLVMIntNE;
+  return from_bool(e, LLVMBuildICmp(e->builder, p, x, y, ""));
+}
+
+/* The smaller or larger of two. */
+static LLVMValueRef extreme(Emitter *e, const Op *op, LLVMValueRef x, LLVMValueRef y) {
+  bool small = op->kind == OP_MIN2;
+  LLVMValueRef first;
+  if (op->type.elem == EL_FIXED) {
+    x = real_of(e, &op->args.data[0]->type, x);
+    y = real_of(e, &op->args.data[1]->type, y);
+    first = LLVMBuildFCmp(e->builder, small ? LLVMRealOLE : LLVMRealOGE, x, y, "");
+  } else {
+    first = LLVMBuildICmp(e->builder, small ? LLVMIntSLE : LLVMIntSGE, x, y, "");
+  }
+  return LLVMBuildSelect(e->builder, first, x, y, "");
+}
+
+static LLVMValueRef magnitude(Emitter *e, const Op *op, LLVMValueRef x) {
+  LLVMBuilderRef b = e->builder;
+  if (op->type.elem == EL_FIXED) {
+    LLVMValueRef bits = LLVMBuildAnd(b, LLVMBuildBitCast(b, x, e->i64, ""), emit_i64(e, INT64_MAX), "");
+    return LLVMBuildBitCast(b, bits, e->f64, "");
+  }
+  LLVMValueRef negative = LLVMBuildICmp(b, LLVMIntSLT, x, emit_i64(e, 0), "");
+  return LLVMBuildSelect(b, negative, LLVMBuildSub(b, emit_i64(e, 0), x, ""), x, "");
+}
+
+static LLVMValueRef sign(Emitter *e, const Op *op, LLVMValueRef x) {
+  LLVMBuilderRef b = e->builder;
+  if (op->args.data[0]->type.elem == EL_FIXED) {
+    LLVMValueRef none = LLVMConstReal(e->f64, 0);
+    LLVMValueRef up = from_bool(e, LLVMBuildFCmp(b, LLVMRealOGT, x, none, ""));
+    LLVMValueRef down = from_bool(e, LLVMBuildFCmp(b, LLVMRealOLT, x, none, ""));
+    LLVMValueRef s = LLVMBuildSub(b, up, down, "");
+    return op->type.elem == EL_FIXED ? LLVMBuildSIToFP(b, s, e->f64, "") : s;
+  }
+  LLVMValueRef up = from_bool(e, LLVMBuildICmp(b, LLVMIntSGT, x, emit_i64(e, 0), ""));
+  LLVMValueRef down = from_bool(e, LLVMBuildICmp(b, LLVMIntSLT, x, emit_i64(e, 0), ""));
+  return LLVMBuildSub(b, up, down, "");
+}
+
+static LLVMValueRef whole(Emitter *e, const Op *op, LLVMValueRef x) {
+  if (op->args.data[0]->type.elem != EL_FIXED)
+    return x;
+  LLVMValueRef v = op->kind == OP_FLOOR ? EMIT_CALL(e, tfe_floor, x) : EMIT_CALL(e, tfe_round, x);
+  return op->type.elem == EL_FIXED ? v : to_int(e, v);
+}
+
+/* Ring element -> number: bits as a signed integer, / 2^scale. */
+static LLVMValueRef decode(Emitter *e, const Op *op, LLVMValueRef x) {
+  LLVMBuilderRef b = e->builder;
+  const IrType *ring = &op->args.data[0]->type;
+  if (op->type.elem == EL_BOOL)
+    return LLVMBuildAnd(b, x, emit_i64(e, 1), "");
+  if (ring->bits < 64)
+    x = LLVMBuildAShr(b, LLVMBuildShl(b, x, emit_i64(e, 64 - ring->bits), ""), emit_i64(e, 64 - ring->bits),
+                      "");
+  if (op->type.elem == EL_INT)
+    return ring->scale ? LLVMBuildAShr(b, x, emit_i64(e, ring->scale), "") : x;
+  double unit = 1;
+  for (int i = 0; i < ring->scale; i++)
+    unit /= 2;
+  return LLVMBuildFMul(b, LLVMBuildSIToFP(b, x, e->f64, ""), LLVMConstReal(e->f64, unit), "");
+}
+
+static LLVMValueRef shift(Emitter *e, const Op *op, LLVMValueRef x) {
+  LLVMBuilderRef b = e->builder;
+  int64_t n = op->ints.data[0];
+  if (n >= 64)
+    return emit_i64(e, 0);
+  if (op->kind == OP_SHL)
+    return masked(e, &op->type, LLVMBuildShl(b, x, emit_i64(e, n), ""));
+  x = LLVMBuildLShr(b, x, emit_i64(e, n), "");
+  return op->kind == OP_BIT ? LLVMBuildAnd(b, x, emit_i64(e, 1), "") : x;
+}
+
+/* The value of op for operand values a. *zero: set to "the divisor is 0" by integer division. */
+static LLVMValueRef element(Emitter *e, const Op *op, const LLVMValueRef *a, LLVMValueRef *zero) {
+  LLVMBuilderRef b = e->builder;
+  const IrType *t0 = op->args.count ? &op->args.data[0]->type : NULL;
+  switch (op->kind) {
+  case OP_ADD:
+  case OP_SUB:
+  case OP_MUL: return arithmetic(e, op, a[0], a[1]);
+  case OP_DIV: return LLVMBuildFDiv(b, real_of(e, t0, a[0]), real_of(e, &op->args.data[1]->type, a[1]), "");
+  case OP_FLOORDIV:
+  case OP_MOD: return divide(e, op, a[0], a[1], zero);
+  case OP_POW: return power(e, op, a[0], a[1]);
+  case OP_NEG:
+    return op->type.elem == EL_FIXED ? LLVMBuildFNeg(b, a[0], "")
+                                     : masked(e, &op->type, LLVMBuildNeg(b, a[0], ""));
+  case OP_ABS: return magnitude(e, op, a[0]);
+  case OP_SIGN: return sign(e, op, a[0]);
+  case OP_MIN2:
+  case OP_MAX2: return extreme(e, op, a[0], a[1]);
+  case OP_EXP: return EMIT_CALL(e, tfe_exp, real_of(e, t0, a[0]));
+  case OP_LOG: return EMIT_CALL(e, tfe_log, real_of(e, t0, a[0]));
+  case OP_SQRT: return EMIT_CALL(e, tfe_sqrt, real_of(e, t0, a[0]));
+  case OP_TANH: return EMIT_CALL(e, tfe_tanh, real_of(e, t0, a[0]));
+  case OP_FLOOR:
+  case OP_ROUND: return whole(e, op, a[0]);
+  case OP_LT:
+  case OP_LE:
+  case OP_EQ:
+  case OP_NE: return compare(e, op, a[0], a[1]);
+  case OP_AND: return LLVMBuildAnd(b, a[0], a[1], "");
+  case OP_OR: return LLVMBuildOr(b, a[0], a[1], "");
+  case OP_NOT: return LLVMBuildXor(b, a[0], emit_i64(e, 1), "");
+  case OP_SELECT: return LLVMBuildSelect(b, is_true(e, a[0]), a[1], a[2], "");
+  case OP_TO_FIXED: return real_of(e, t0, a[0]);
+  case OP_TO_INT: return t0->elem == EL_FIXED ? to_int(e, a[0]) : a[0];
+  case OP_ENCODE:
+  case OP_BROADCAST:
+  case OP_WIDEN: return a[0]; /* ENCODE: of a bool */
+  case OP_DECODE: return decode(e, op, a[0]);
+  case OP_SHL:
+  case OP_SHR:
+  case OP_BIT: return shift(e, op, a[0]);
+  case OP_NARROW: return masked(e, &op->type, a[0]);
+  default: assert(false && "not elementwise"); return NULL;
+  }
+}
+
+static void check_divisor(Emitter *e, const Op *op, LLVMValueRef zero) {
+  EMIT_CALL(e, tfe_check_divisor, e->ctx, from_bool(e, LLVMBuildNot(e->builder, zero, "")), emit_site(e, op));
+}
+
+void emit_scalar(Emitter *e, Op *op) {
+  LLVMValueRef a[4] = {0}, zero = NULL;
+  for (int i = 0; i < op->args.count; i++)
+    a[i] = emit_load(e, op->args.data[i]);
+  LLVMValueRef v = element(e, op, a, &zero);
+  if (zero)
+    check_divisor(e, op, zero);
+  emit_store(e, op, v);
+}
+
+/* ---- fused loops ----------------------------------------------------------------------------- */
+
+enum { MAX_ARGUMENTS = 64 };
+
+typedef struct Loop {
+  const Step *step;
+  Op *arrays[MAX_ARGUMENTS], *scalars[MAX_ARGUMENTS], *outputs[MAX_ARGUMENTS];
+  int array_count, scalar_count, output_count;
+  Op *divides; /* the member that may divide by zero, or NULL */
+  char *key;
+} Loop;
+
+static int member_index(const Loop *l, const Op *op) {
+  for (int i = 0; i < l->step->ops.count; i++)
+    if (l->step->ops.data[i] == op)
+      return i;
+  return -1;
+}
+
+static int index_in(Op *const *list, int count, const Op *op) {
+  for (int i = 0; i < count; i++)
+    if (list[i] == op)
+      return i;
+  return -1;
+}
+
+/* An operand that is one number: a scalar, or a constant of equal elements. */
+static bool is_number(const Op *op) {
+  uint64_t bits;
+  return op->type.shape.rank == 0 || (plan_of(op)->loc == PLAN_CONST && ir_is_splat(op, &bits));
+}
+
+static void add_operand(Loop *l, Op *op) {
+  if (member_index(l, op) >= 0)
+    return;
+  Op **list = is_number(op) ? l->scalars : l->arrays;
+  int *count = is_number(op) ? &l->scalar_count : &l->array_count;
+  if (index_in(list, *count, op) < 0) {
+    assert(*count < MAX_ARGUMENTS);
+    list[(*count)++] = op;
+  }
+}
+
+static char operand_kind(const Loop *l, const Op *op, int *index) {
+  if ((*index = member_index(l, op)) >= 0)
+    return 'm';
+  if ((*index = index_in(l->scalars, l->scalar_count, op)) >= 0)
+    return 's';
+  *index = index_in(l->arrays, l->array_count, op);
+  return 'a';
+}
+
+static char *type_key(Emitter *e, const IrType *t) {
+  return arena_printf(e->arena, "%d.%d.%d", (int)t->elem, t->bits, t->scale);
+}
+
+/* What the loop computes, as text: loops with equal keys are one function. */
+static char *loop_key(Emitter *e, const Loop *l) {
+  char *key = arena_printf(e->arena, "a%d s%d", l->array_count, l->scalar_count);
+  for (int i = 0; i < l->step->ops.count; i++) {
+    const Op *op = l->step->ops.data[i];
+    char *row =
+        arena_printf(e->arena, "\n%s%s %s", index_in(l->outputs, l->output_count, op) >= 0 ? "> " : "",
+                     op_info[op->kind].id, type_key(e, &op->type));
+    if (op->kind == OP_SHL || op->kind == OP_SHR || op->kind == OP_BIT)
+      row = arena_printf(e->arena, "%s by %d", row, (int)op->ints.data[0]);
+    for (int k = 0; k < op->args.count || (op->kind == OP_CONST && k == 0); k++) {
+      const Op *x = op->kind == OP_CONST ? op : op->args.data[k];
+      int index;
+      char kind = op->kind == OP_CONST ? 's' : operand_kind(l, x, &index);
+      if (op->kind == OP_CONST)
+        index = index_in(l->scalars, l->scalar_count, x);
+      row = arena_printf(e->arena, "%s, %c%d %s", row, kind, index, type_key(e, &x->type));
+    }
+    key = arena_printf(e->arena, "%s%s", key, row);
+  }
+  return key;
+}
+
+static Loop describe(Emitter *e, const Step *step) {
+  Loop l = {.step = step};
+  for (int i = 0; i < step->ops.count; i++) {
+    Op *op = step->ops.data[i];
+    for (int k = 0; k < op->args.count; k++)
+      add_operand(&l, op->args.data[k]);
+    if (op->kind == OP_CONST)
+      l.scalars[l.scalar_count++] = op;
+    if (plan_of(op)->outside)
+      l.outputs[l.output_count++] = op;
+    if ((op->kind == OP_FLOORDIV || op->kind == OP_MOD) && op->type.elem != EL_FIXED)
+      l.divides = op;
+  }
+  l.key = loop_key(e, &l);
+  return l;
+}
+
+static LLVMTypeRef loop_type(Emitter *e, const Loop *l) {
+  LLVMTypeRef types[3 * MAX_ARGUMENTS + 1];
+  unsigned n = 0;
+  types[n++] = e->i64;
+  for (int i = 0; i < l->output_count + l->array_count; i++)
+    types[n++] = e->ptr;
+  for (int i = 0; i < l->scalar_count; i++)
+    types[n++] = emit_elem_type(e, &l->scalars[i]->type);
+  return LLVMFunctionType(l->divides ? e->i1 : LLVMVoidTypeInContext(e->context), types, n, 0);
+}
+
+static LLVMValueRef at_index(Emitter *e, LLVMTypeRef type, LLVMValueRef array, LLVMValueRef i) {
+  return LLVMBuildInBoundsGEP2(e->builder, type, array, &i, 1, "");
+}
+
+static LLVMValueRef operand_value(const Loop *l, LLVMValueRef f, const LLVMValueRef *members,
+                                  const LLVMValueRef *loaded, const Op *op) {
+  int index;
+  switch (operand_kind(l, op, &index)) {
+  case 'm': return members[index];
+  case 's': return LLVMGetParam(f, (unsigned)(1 + l->output_count + l->array_count + index));
+  default: return loaded[index];
+  }
+}
+
+/* The body for element i; returns "some divisor is 0" or NULL. */
+static LLVMValueRef loop_body(Emitter *e, const Loop *l, LLVMValueRef f, LLVMValueRef i) {
+  LLVMValueRef members[MAX_ARGUMENTS], loaded[MAX_ARGUMENTS], zero = NULL;
+  for (int k = 0; k < l->array_count; k++) {
+    LLVMTypeRef type = emit_elem_type(e, &l->arrays[k]->type);
+    LLVMValueRef array = LLVMGetParam(f, (unsigned)(1 + l->output_count + k));
+    loaded[k] = LLVMBuildLoad2(e->builder, type, at_index(e, type, array, i), "");
+  }
+  for (int m = 0; m < l->step->ops.count; m++) {
+    const Op *op = l->step->ops.data[m];
+    LLVMValueRef a[4] = {0};
+    for (int k = 0; k < op->args.count; k++)
+      a[k] = operand_value(l, f, members, loaded, op->args.data[k]);
+    if (op->kind == OP_CONST)
+      members[m] = LLVMGetParam(
+          f, (unsigned)(1 + l->output_count + l->array_count + index_in(l->scalars, l->scalar_count, op)));
+    else if (op->kind == OP_IOTA)
+      members[m] = op->type.elem == EL_FIXED ? LLVMBuildSIToFP(e->builder, i, e->f64, "") : i;
+    else
+      members[m] = element(e, op, a, &zero);
+  }
+  for (int k = 0; k < l->output_count; k++)
+    LLVMBuildStore(
+        e->builder, members[member_index(l, l->outputs[k])],
+        at_index(e, emit_elem_type(e, &l->outputs[k]->type), LLVMGetParam(f, (unsigned)(1 + k)), i));
+  return zero;
+}
+
+static void finish_loop(Emitter *e, const Loop *l, LLVMValueRef zero) {
+  if (l->divides)
+    LLVMBuildRet(e->builder, zero);
+  else
+    LLVMBuildRetVoid(e->builder);
+}
+
+/* for (i = 0; i < n; i++) body; with the check for n > 0 in front. */
+static void build_loop(Emitter *e, const Loop *l, LLVMValueRef f) {
+  LLVMBasicBlockRef entry = LLVMAppendBasicBlockInContext(e->context, f, "entry");
+  LLVMBasicBlockRef loop = LLVMAppendBasicBlockInContext(e->context, f, "loop");
+  LLVMBasicBlockRef done = LLVMAppendBasicBlockInContext(e->context, f, "done");
+  LLVMValueRef n = LLVMGetParam(f, 0), never = LLVMConstInt(e->i1, 0, 0);
+  LLVMPositionBuilderAtEnd(e->builder, entry);
+  LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntSGT, n, emit_i64(e, 0), ""), loop, done);
+
+  LLVMPositionBuilderAtEnd(e->builder, loop);
+  LLVMValueRef i = LLVMBuildPhi(e->builder, e->i64, "i");
+  LLVMValueRef seen = l->divides ? LLVMBuildPhi(e->builder, e->i1, "zero") : NULL;
+  LLVMValueRef zero = loop_body(e, l, f, i);
+  LLVMValueRef now = l->divides ? LLVMBuildOr(e->builder, seen, zero, "") : NULL;
+  LLVMValueRef next = LLVMBuildNUWAdd(e->builder, i, emit_i64(e, 1), "");
+  LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntEQ, next, n, ""), done, loop);
+  LLVMAddIncoming(i, (LLVMValueRef[]){emit_i64(e, 0), next}, (LLVMBasicBlockRef[]){entry, loop}, 2);
+  if (seen)
+    LLVMAddIncoming(seen, (LLVMValueRef[]){never, now}, (LLVMBasicBlockRef[]){entry, loop}, 2);
+
+  LLVMPositionBuilderAtEnd(e->builder, done);
+  LLVMValueRef any = NULL;
+  if (l->divides) {
+    any = LLVMBuildPhi(e->builder, e->i1, "");
+    LLVMAddIncoming(any, (LLVMValueRef[]){never, now}, (LLVMBasicBlockRef[]){entry, loop}, 2);
+  }
+  finish_loop(e, l, any);
+}
+
+static LLVMValueRef loop_function(Emitter *e, const Loop *l, LLVMTypeRef type) {
+  for (int i = 0; i < e->kernels.count; i++)
+    if (!strcmp(e->kernels.data[i].key, l->key))
+      return e->kernels.data[i].function;
+  LLVMValueRef f = LLVMAddFunction(e->module, arena_printf(e->arena, "loop%d", e->kernels.count), type);
+  LLVMSetLinkage(f, LLVMInternalLinkage);
+  emit_attribute(e, f, LLVMAttributeFunctionIndex, "nounwind", 0);
+  emit_attribute(e, f, LLVMAttributeFunctionIndex, "noinline", 0);
+  for (int i = 0; i < l->output_count + l->array_count; i++) {
+    emit_attribute(e, f, 2 + i, "noalias", 0);
+    emit_attribute(e, f, 2 + i, i < l->output_count ? "writeonly" : "readonly", 0);
+  }
+  VEC_PUSH(e->arena, &e->kernels, ((Kernel){.key = l->key, .function = f, .type = type}));
+  LLVMBuilderRef outer = e->builder;
+  e->builder = LLVMCreateBuilderInContext(e->context);
+  build_loop(e, l, f);
+  LLVMDisposeBuilder(e->builder);
+  e->builder = outer;
+  return f;
+}
+
+static LLVMValueRef number_value(Emitter *e, const Op *op) {
+  uint64_t bits;
+  if (op->kind != OP_CONST || !ir_is_splat(op, &bits))
+    return emit_load(e, op);
+  return op->type.elem == EL_FIXED ? LLVMConstReal(e->f64, ir_bits_fixed(bits)) : emit_i64(e, (int64_t)bits);
+}
+
+void emit_fused(Emitter *e, const Step *step) {
+  Loop l = describe(e, step);
+  LLVMTypeRef type = loop_type(e, &l);
+  LLVMValueRef f = loop_function(e, &l, type), args[3 * MAX_ARGUMENTS + 1];
+  unsigned n = 0;
+  args[n++] = emit_i64(e, shape_count(&step->ops.data[0]->type.shape));
+  for (int i = 0; i < l.output_count; i++)
+    args[n++] = emit_address(e, l.outputs[i]);
+  for (int i = 0; i < l.array_count; i++)
+    args[n++] = emit_address(e, l.arrays[i]);
+  for (int i = 0; i < l.scalar_count; i++)
+    args[n++] = number_value(e, l.scalars[i]);
+  LLVMValueRef zero = LLVMBuildCall2(e->builder, type, f, args, n, "");
+  if (l.divides)
+    check_divisor(e, l.divides, zero);
+}

@@ -1,0 +1,14 @@
+/* The table of `tfec explain`. */
+#ifndef TFEC_EXPLAIN_H
+#define TFEC_EXPLAIN_H
+
+#include "cost.h"
+
+typedef struct ExplainOptions {
+  double round_trip; /* seconds: adds an estimate of the network time; 0: none */
+} ExplainOptions;
+
+void explain_print(const Cost *c, const Program *p, const ExplainOptions *options, FILE *out);
+void explain_print_json(const Cost *c, const Program *p, FILE *out);
+
+#endif

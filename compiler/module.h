@@ -1,0 +1,41 @@
+/* Modules: files, loaded once each, found beside the importing file, in the -I folders, in the standard library. */
+#ifndef TFEC_MODULE_H
+#define TFEC_MODULE_H
+
+#include "ast.h"
+
+typedef struct Modules Modules;
+typedef struct Unit Unit;
+
+/* What a module-level `const` or `param` turned out to be; kept by the checker. */
+typedef struct Global {
+  const Decl *decl;
+  const struct Value *value;  /* NULL: not yet known */
+  bool busy;                  /* being evaluated: a cycle if it is needed again */
+} Global;
+
+struct Unit {
+  const Module *ast;
+  const char *folder;         /* where its imports are looked for first */
+  bool is_root, is_library;   /* is_library: found in the standard library */
+  VEC(Global) globals;        /* const and param declarations */
+  VEC(Unit *) imports;        /* in the order of the import declarations; NULL: could not be loaded */
+  VEC(const Decl *) import_decls;
+};
+
+Modules *module_set(Arena *a, Diags *diags, const char *const *include_dirs, int include_count);
+/* The program's file and everything it imports, and the prelude. */
+Unit *module_root(Modules *ms, const Source *root);
+Unit *module_prelude(Modules *ms);
+/* Module `alias` as imported by `from`; NULL if there is no such import. *found: there was, but it failed to load. */
+Unit *module_imported(const Unit *from, const char *alias, bool *found);
+
+/* The DECL_KIND of a protocol kind, from protocol/<name>.tfe; NULL if there is no such file. */
+const Decl *module_kind(Modules *ms, const Unit *from, const char *name);
+bool module_kind_has(const Decl *kind, const char *function);
+const Decl *module_kind_option(const Decl *kind, const char *option);
+/* All loaded modules, for passes over declarations. */
+int module_count(const Modules *ms);
+Unit *module_at(const Modules *ms, int i);
+
+#endif

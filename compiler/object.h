@@ -1,0 +1,24 @@
+/* Party programs -> executables: one process a party emits its object file and links it with libtfe. */
+#ifndef TFEC_OBJECT_H
+#define TFEC_OBJECT_H
+
+#include "emit.h"
+
+typedef struct ObjectJob {
+  Program *party;
+  EmitInfo info;
+  const char *path; /* of the executable */
+} ObjectJob;
+
+/* A file that goes with the executables (the manifest). */
+typedef struct ObjectText {
+  const char *path, *text;
+} ObjectText;
+
+/* Builds all executables, side by side as far as there are processors. Files get their names only when
+ * everything has been built: nothing half-written is left. Returns an error message (in the arena) or
+ * NULL. */
+const char *object_build(Arena *a, ObjectJob *jobs, int count, const EmitOptions *options,
+                         const ObjectText *text);
+
+#endif

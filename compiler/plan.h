@@ -1,0 +1,99 @@
+/* Order and memory of a party's program.
+ *
+ * Order: the operations of each block become steps. A step is one operation, a fused loop (elementwise
+ * operations of one shape that run together), or a batch of messages. A fused loop stands where its first
+ * result is needed by something outside it; intermediate values that only its own members use are never
+ * stored.
+ *
+ * Memory: one arena of 8-byte words a party. Each tensor has words in it for the time in which it is
+ * needed; two tensors share words only if their times do not overlap. A value used in a loop but made
+ * outside it is needed until the loop's end. A loop's carried value has one home for parameter and result;
+ * what a pass yields is made there directly where that is safe, else copied at the end of the pass, as a
+ * parallel copy. RESHAPE, MEMBER, results, contiguous slices and messages at parties that hold the value
+ * already are views of their operand. Scalars that are not ring elements live in variables (slots),
+ * outside the arena.
+ *
+ * Needs a projected program (Program.self >= 0). Uses Op.note. */
+#ifndef TFEC_PLAN_H
+#define TFEC_PLAN_H
+
+#include "ir.h"
+
+typedef enum PlanLoc {
+  PLAN_NONE,  /* no storage: no result, or used inside its fused loop only */
+  PLAN_SLOT,  /* scalar variable `slot` */
+  PLAN_ARENA, /* words from `offset` of the arena on */
+  PLAN_ALIAS, /* `alias_words` behind the place of `alias` (0 for scalars) */
+  PLAN_VIEW,  /* at the address in pointer variable `slot`, computed at run time */
+  PLAN_CONST, /* constant data, or an immediate value */
+} PlanLoc;
+
+typedef enum StepKind { STEP_OP, STEP_LOOP, STEP_MESSAGES } StepKind;
+
+typedef struct Step {
+  StepKind kind;
+  int time;      /* position in the order of the whole program */
+  VEC(Op *) ops; /* one; the members in order; or SENDs of one message */
+} Step;
+
+/* A copy at the end of a block: yield `from` to home k. Scalars in slots are not listed. */
+typedef struct PlanCopy {
+  Op *from;
+  int k;
+  bool through_temp; /* another copy of the block overwrites the source: via temp_offset */
+  int temp;          /* planner's */
+  int64_t temp_offset;
+} PlanCopy;
+
+typedef struct PlanBlock {
+  VEC(Step) steps;
+  VEC(PlanCopy) copies;
+  int end_time;
+} PlanBlock;
+
+/* Where carried value (or result of an IF) number k of a control operation is kept. */
+typedef struct PlanHome {
+  int slot;   /* -1: in the arena */
+  int buffer; /* planner's */
+  int64_t offset;
+} PlanHome;
+
+typedef struct PlanValue {
+  PlanLoc loc;
+  int slot;
+  int64_t offset;
+  Op *alias;
+  int64_t alias_words;
+  bool in_place;   /* UPDATE: the result is the operand's memory */
+  bool outside;    /* needed by something outside its fused loop */
+  int group;       /* the fused loop that makes it; 0 none */
+  int buffer;      /* planner's; -1: none */
+  int end_time;    /* control operations */
+  IrBlock *block;  /* that defines it */
+  PlanHome *homes; /* control operations */
+  int home_count;
+  PlanBlock *blocks[2];
+  void *data; /* emitter's: constant data */
+} PlanValue;
+
+typedef struct Plan {
+  PlanBlock *body;
+  int64_t arena_words;
+  int slots;    /* scalar variables */
+  int pointers; /* pointer variables */
+} Plan;
+
+Plan *plan_make(Program *party);
+/* NULL: the operation is not part of the planned program (the operand of a message that only arrives). */
+PlanValue *plan_of(const Op *op);
+
+/* A scalar kept in a variable rather than in the arena. */
+bool plan_is_slot(const IrType *t);
+/* SEND: what the party (or a member of the family) does, as project.h says; neither: the value is there
+ * already. */
+bool plan_sends(const Op *op);
+bool plan_receives(const Op *op);
+/* Elements from one index to the next, along each axis. */
+void plan_strides(const Shape *s, int64_t *strides);
+
+#endif

@@ -1,0 +1,614 @@
+/* `tfec run`: the parties of a program as processes on this machine.
+ *
+ * The parent makes keys (each party's own `keygen`), opens the listening sockets on loopback so that every address is known
+ * before anyone starts, writes hosts.toml, starts the parties with their sockets inherited, and merges what they print. A
+ * party that fails ends the others by itself (its peers notice); whoever is still there some seconds later is stopped.
+ * A party marks what all parties print: record separator, text (maybe of several lines), unit separator (TFE_MARK_LINES).
+ */
+#include "run.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LINE_MARK = 0x1e, LINE_END = 0x1f, GRACE_SECONDS = 10, KILL_SECONDS = 5 };
+
+/* What gathers from one pipe until a line is whole. */
+typedef struct Stream {
+  int fd; /* -1: closed */
+  char *text;
+  size_t length, capacity;
+} Stream;
+
+typedef struct Party {
+  const char *name;      /* "clinic.2" */
+  const PartyDecl *decl;
+  int member;
+  int listen_fd;
+  int port;
+  pid_t pid;             /* 0: not running */
+  int exit_code;
+  Stream out, err;
+  int cursor;            /* into Run.lines: joint lines up to here have been printed by this party */
+  VEC(const char *) complaints;
+} Party;
+
+typedef struct Run {
+  Arena *arena;
+  const Program *program;
+  const RunOptions *options;
+  const char *directory;
+  Party *parties;
+  int count;
+  VEC(const char *) lines; /* joint lines printed so far */
+  int bar;                 /* party whose progress is shown, or -1 */
+  bool bar_shown;
+  int first_failure;       /* party, or -1 */
+} Run;
+
+static volatile sig_atomic_t stop_signal;
+
+static void on_stop(int signal_number)
+{
+  stop_signal = signal_number;
+}
+
+static double now(void)
+{
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- the directory ----------------------------------------------------------------------------------------------- */
+
+const char *run_directory(Arena *a, const char **error)
+{
+  const char *base = getenv("TMPDIR");
+  char *path = arena_printf(a, "%s/tfec-XXXXXX", base && *base ? base : "/tmp");
+  if (mkdtemp(path))
+    return path;
+  *error = arena_printf(a, "cannot make a directory %s: %s", path, strerror(errno));
+  return NULL;
+}
+
+void run_remove_directory(const char *directory)
+{
+  DIR *d = opendir(directory);
+  if (!d)
+    return;
+  for (struct dirent *e = readdir(d); e; e = readdir(d))
+    if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+      unlinkat(dirfd(d), e->d_name, 0);
+  closedir(d);
+  rmdir(directory);
+}
+
+/* ---- keys, sockets, hosts.toml -------------------------------------------------------------------------------------- */
+
+static const char *executable(const Run *r, const Party *p)
+{
+  return arena_printf(r->arena, "%s/party-%s", r->directory, p->decl->name);
+}
+
+static const char *key_file(const Run *r, const Party *p)
+{
+  return arena_printf(r->arena, "%s/%s.key", r->directory, p->name);
+}
+
+static bool complain(const char *what)
+{
+  fprintf(stderr, "tfec: error: %s: %s\n", what, strerror(errno));
+  return false;
+}
+
+/* Runs `party-NAME keygen` and finds the public key in what it prints. */
+static const char *make_key(Run *r, Party *p)
+{
+  int fds[2];
+  if (pipe2(fds, O_CLOEXEC) != 0)
+    return NULL;
+  pid_t pid = fork();
+  if (pid == 0) {
+    dup2(fds[1], STDOUT_FILENO);
+    execl(executable(r, p), executable(r, p), "keygen", "-o", key_file(r, p), (char *)NULL);
+    _exit(127);
+  }
+  close(fds[1]);
+  char text[4096];
+  size_t length = 0;
+  for (ssize_t n; pid > 0 && (n = read(fds[0], text + length, sizeof text - 1 - length)) > 0;)
+    length += (size_t)n;
+  close(fds[0]);
+  text[length] = 0;
+  int status = 0;
+  if (pid < 0 || waitpid(pid, &status, 0) < 0 || status != 0)
+    return NULL;
+  char *key = strstr(text, "tfe1:");
+  if (!key)
+    return NULL;
+  return arena_intern(r->arena, key, strcspn(key, "\"' \t\r\n"));
+}
+
+static bool open_listener(Party *p)
+{
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof address;
+  p->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (p->listen_fd < 0 || bind(p->listen_fd, (struct sockaddr *)&address, size) != 0 ||
+      listen(p->listen_fd, 64) != 0 || getsockname(p->listen_fd, (struct sockaddr *)&address, &size) != 0)
+    return complain("cannot listen on loopback");
+  p->port = ntohs(address.sin_port);
+  return true;
+}
+
+static bool write_hosts(Run *r)
+{
+  FILE *f = fopen(arena_printf(r->arena, "%s/hosts.toml", r->directory), "w");
+  if (!f)
+    return complain("cannot write hosts.toml");
+  for (int i = 0; i < r->count; i++) {
+    Party *p = &r->parties[i];
+    const char *key = make_key(r, p);
+    if (!key) {
+      fclose(f);
+      fprintf(stderr, "tfec: error: %s keygen failed\n", executable(r, p));
+      return false;
+    }
+    fprintf(f, "[%s]\naddress = \"127.0.0.1:%d\"\nkey = \"%s\"\n\n", p->name, p->port, key);
+  }
+  return fclose(f) == 0 || complain("cannot write hosts.toml");
+}
+
+/* ---- starting ---------------------------------------------------------------------------------------------------------- */
+
+typedef VEC(const char *) Words;
+
+static void word(Run *r, Words *w, const char *text)
+{
+  VEC_PUSH(r->arena, w, text);
+}
+
+/* A file named on our command line is meant from our directory, not from the party's. */
+static const char *absolute(Run *r, const char *what)
+{
+  char path[PATH_MAX];
+  return strcmp(what, "-") != 0 && realpath(what, path) ? arena_intern_z(r->arena, path) : what;
+}
+
+static const char *absolute_target(Run *r, const char *what)
+{
+  char here[PATH_MAX];
+  if (strcmp(what, "-") == 0 || *what == '/' || !getcwd(here, sizeof here))
+    return what;
+  return arena_printf(r->arena, "%s/%s", here, what);
+}
+
+/* Splits "PARTY:NAME=WHAT" and "NAME=WHAT"; *party NULL without one. */
+static bool split_binding(Run *r, const char *text, const char **party, const char **name, const char **what)
+{
+  const char *equals = strchr(text, '=');
+  if (!equals || equals == text)
+    return false;
+  const char *colon = memchr(text, ':', (size_t)(equals - text));
+  *party = colon ? arena_intern(r->arena, text, (size_t)(colon - text)) : NULL;
+  const char *start = colon ? colon + 1 : text;
+  *name = arena_intern(r->arena, start, (size_t)(equals - start));
+  *what = equals + 1;
+  return true;
+}
+
+static bool owns_slot(const Run *r, int party, const char *name, bool is_output)
+{
+  for (int i = 0; i < r->program->slots.count; i++) {
+    const Slot *s = &r->program->slots.data[i];
+    size_t length = s->field ? strlen(s->name) - strlen(s->field) - 1 : strlen(s->name); /* NAME.FIELD */
+    if (s->is_output == is_output && strlen(name) == length && strncmp(s->name, name, length) == 0 &&
+        party_has(s->owner, party))
+      return true;
+  }
+  return false;
+}
+
+static bool bindings_known(Run *r, const char *const *list, int count, bool is_output)
+{
+  const char *option = is_output ? "--output" : "--input";
+  for (int i = 0; i < count; i++) {
+    const char *party, *name, *what;
+    if (!split_binding(r, list[i], &party, &name, &what)) {
+      fprintf(stderr, "tfec: error: %s %s: write %s NAME=FILE or %s PARTY:NAME=FILE\n", option, list[i], option, option);
+      return false;
+    }
+    bool found = false;
+    for (int k = 0; k < r->count; k++)
+      found = found || (owns_slot(r, k, name, is_output) && (!party || strcmp(party, r->parties[k].name) == 0));
+    if (!found) {
+      fprintf(stderr, "tfec: error: no party%s%s has an %s `%s`\n", party ? " " : "", party ? party : "",
+              is_output ? "output" : "input", name);
+      fprintf(stderr, "  = help: `tfec parties` lists them\n");
+      return false;
+    }
+  }
+  return true;
+}
+
+static void add_bindings(Run *r, int k, Words *w, const char *const *list, int count, bool is_output)
+{
+  for (int i = 0; i < count; i++) {
+    const char *party, *name, *what;
+    split_binding(r, list[i], &party, &name, &what);
+    if (!owns_slot(r, k, name, is_output) || (party && strcmp(party, r->parties[k].name) != 0))
+      continue;
+    word(r, w, is_output ? "--output" : "--input");
+    word(r, w, arena_printf(r->arena, "%s=%s", name, is_output ? absolute_target(r, what) : absolute(r, what)));
+  }
+}
+
+static Words command_line(Run *r, int k)
+{
+  const RunOptions *o = r->options;
+  Party *p = &r->parties[k];
+  Words w = {0};
+  word(r, &w, executable(r, p));
+  if (p->decl->family) {
+    word(r, &w, "--index");
+    word(r, &w, arena_printf(r->arena, "%d", p->member));
+  }
+  word(r, &w, "--hosts");
+  word(r, &w, arena_printf(r->arena, "%s/hosts.toml", r->directory));
+  word(r, &w, "--key");
+  word(r, &w, key_file(r, p));
+  word(r, &w, "--listen-fd");
+  word(r, &w, arena_printf(r->arena, "%d", p->listen_fd));
+  word(r, &w, "--progress");
+  word(r, &w, k == r->bar ? "bar" : "none");
+  if (r->program->clear)
+    word(r, &w, "--allow-clear");
+  if (o->seed) {
+    word(r, &w, "--seed");
+    word(r, &w, o->seed);
+  }
+  if (o->timeout) {
+    word(r, &w, "--timeout");
+    word(r, &w, o->timeout);
+  }
+  if (o->stats_dir) {
+    word(r, &w, "--stats");
+    word(r, &w, absolute_target(r, arena_printf(r->arena, "%s/%s.json", o->stats_dir, p->name)));
+  }
+  if (o->verbose)
+    word(r, &w, "-v");
+  add_bindings(r, k, &w, o->inputs.data, o->inputs.count, false);
+  add_bindings(r, k, &w, o->outputs.data, o->outputs.count, true);
+  word(r, &w, NULL);
+  return w;
+}
+
+/* In the child. */
+static void become(Run *r, int k, const Words *w, pid_t parent)
+{
+  Party *p = &r->parties[k];
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid() != parent)
+    _exit(143);
+  fcntl(p->listen_fd, F_SETFD, 0);
+  setenv("TFE_MARK_LINES", "1", 1);
+  const char *data = r->options->data_dir;
+  if (data) {
+    const char *own = arena_printf(r->arena, "%s/%s", data, p->name);
+    if (chdir(own) != 0 && chdir(data) != 0)
+      _exit(126);
+  }
+  execv(w->data[0], (char *const *)(uintptr_t)w->data);
+  _exit(127);
+}
+
+static bool start(Run *r, int k)
+{
+  Party *p = &r->parties[k];
+  Words w = command_line(r, k);
+  int out[2], err[2];
+  if (pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0)
+    return complain("cannot make a pipe");
+  pid_t parent = getpid();
+  p->pid = fork();
+  if (p->pid < 0)
+    return complain("cannot start a process");
+  if (p->pid == 0) {
+    dup2(out[1], STDOUT_FILENO);
+    dup2(err[1], STDERR_FILENO);
+    become(r, k, &w, parent);
+  }
+  close(out[1]);
+  close(err[1]);
+  close(p->listen_fd);
+  p->listen_fd = -1;
+  p->out.fd = out[0];
+  p->err.fd = err[0];
+  fcntl(p->out.fd, F_SETFL, O_NONBLOCK);
+  fcntl(p->err.fd, F_SETFL, O_NONBLOCK);
+  return true;
+}
+
+/* ---- what they print ------------------------------------------------------------------------------------------------------ */
+
+static void clear_bar(Run *r)
+{
+  if (r->bar_shown)
+    fputs("\r\033[K", stderr);
+  r->bar_shown = false;
+}
+
+/* A line that all parties print: shown when the first of them prints it. */
+static void joint_line(Run *r, Party *p, const char *text)
+{
+  for (int i = p->cursor; i < r->lines.count; i++)
+    if (strcmp(r->lines.data[i], text) == 0) {
+      p->cursor = i + 1;
+      return;
+    }
+  VEC_PUSH(r->arena, &r->lines, arena_printf(r->arena, "%s", text));
+  p->cursor = r->lines.count;
+  printf("%s\n", text);
+}
+
+static void out_line(Run *r, Party *p, const char *text)
+{
+  clear_bar(r);
+  if (*text == LINE_MARK)
+    joint_line(r, p, text + 1);
+  else
+    printf("%s: %s\n", p->name, text);
+  fflush(stdout);
+}
+
+static void err_line(Run *r, Party *p, const char *text)
+{
+  if (p == &r->parties[r->bar < 0 ? 0 : r->bar] && r->bar >= 0 && strchr(text, '\r')) {
+    fputs(text, stderr);
+    r->bar_shown = true;
+  } else if (r->options->verbose) {
+    clear_bar(r);
+    fprintf(stderr, "%s\n", text);
+  } else {
+    VEC_PUSH(r->arena, &p->complaints, arena_printf(r->arena, "%s", text));
+  }
+}
+
+static void push(Stream *s, char c)
+{
+  if (s->length + 2 > s->capacity) {
+    s->capacity = s->capacity ? 2 * s->capacity : 256;
+    s->text = realloc(s->text, s->capacity);
+    if (!s->text)
+      abort();
+  }
+  s->text[s->length++] = c;
+  s->text[s->length] = 0;
+}
+
+static void pass_on(Run *r, Party *p, Stream *s, bool is_err)
+{
+  if (s->length > 0 && s->text[s->length - 1] == LINE_END)
+    s->text[--s->length] = 0;
+  if (is_err)
+    err_line(r, p, s->text ? s->text : "");
+  else
+    out_line(r, p, s->text ? s->text : "");
+  s->length = 0;
+  if (s->text)
+    *s->text = 0;
+}
+
+/* A marked text goes on over line ends until its end mark. */
+static bool is_open(const Stream *s)
+{
+  return s->length > 0 && s->text[0] == LINE_MARK && s->text[s->length - 1] != LINE_END;
+}
+
+/* Reads what there is; a line is passed on when it is whole (progress: at every carriage return). */
+static void drain(Run *r, Party *p, Stream *s, bool is_err)
+{
+  char chunk[4096];
+  ssize_t n;
+  while ((n = read(s->fd, chunk, sizeof chunk)) > 0) {
+    for (ssize_t i = 0; i < n; i++) {
+      bool bar = is_err && chunk[i] == '\r' && s->length > 0;
+      if (bar || (chunk[i] == '\n' && !is_open(s)))
+        pass_on(r, p, s, is_err);
+      if (bar || chunk[i] != '\n' || is_open(s))
+        push(s, chunk[i]);
+    }
+  }
+  if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+    if (s->length > 0)
+      pass_on(r, p, s, is_err);
+    close(s->fd);
+    free(s->text);
+    *s = (Stream){.fd = -1};
+  }
+}
+
+/* ---- until all have ended ---------------------------------------------------------------------------------------------------- */
+
+static void wait_for_output(Run *r)
+{
+  struct pollfd fds[2 * MAX_PARTIES];
+  Stream *streams[2 * MAX_PARTIES];
+  Party *owners[2 * MAX_PARTIES];
+  int n = 0;
+  for (int i = 0; i < r->count; i++)
+    for (int k = 0; k < 2; k++) {
+      Stream *s = k ? &r->parties[i].err : &r->parties[i].out;
+      if (s->fd < 0)
+        continue;
+      fds[n] = (struct pollfd){.fd = s->fd, .events = POLLIN};
+      streams[n] = s;
+      owners[n++] = &r->parties[i];
+    }
+  if (poll(fds, (nfds_t)n, n > 0 ? 50 : 5) <= 0)
+    return;
+  for (int i = 0; i < n; i++)
+    if (fds[i].revents)
+      drain(r, owners[i], streams[i], streams[i] == &owners[i]->err);
+}
+
+static int running(const Run *r)
+{
+  int n = 0;
+  for (int i = 0; i < r->count; i++)
+    n += r->parties[i].pid > 0;
+  return n;
+}
+
+static int exit_code_of(int status)
+{
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void reap(Run *r)
+{
+  for (int i = 0; i < r->count; i++) {
+    Party *p = &r->parties[i];
+    int status;
+    if (p->pid <= 0 || waitpid(p->pid, &status, WNOHANG) != p->pid)
+      continue;
+    p->pid = 0;
+    p->exit_code = exit_code_of(status);
+    if (p->exit_code != 0 && r->first_failure < 0)
+      r->first_failure = i;
+  }
+}
+
+static void signal_all(Run *r, int signal_number)
+{
+  for (int i = 0; i < r->count; i++)
+    if (r->parties[i].pid > 0)
+      kill(r->parties[i].pid, signal_number);
+}
+
+static void wait_for_all(Run *r)
+{
+  double deadline = 0; /* of the present step towards the end */
+  int step = 0;        /* 0 running, 1 waiting for others to follow, 2 asked to stop, 3 killed */
+  while (running(r) > 0) {
+    wait_for_output(r);
+    reap(r);
+    if (step == 0 && r->first_failure >= 0) {
+      step = 1;
+      deadline = now() + GRACE_SECONDS;
+    }
+    bool late = step > 0 && now() > deadline;
+    if (step < 2 && (stop_signal || late)) {
+      signal_all(r, SIGTERM);
+      step = 2;
+      deadline = now() + KILL_SECONDS;
+    } else if (step == 2 && late) {
+      signal_all(r, SIGKILL);
+      step = 3;
+    }
+  }
+  for (int i = 0; i < r->count; i++) {
+    Party *p = &r->parties[i];
+    while (p->out.fd >= 0 || p->err.fd >= 0)
+      wait_for_output(r);
+    (void)p;
+  }
+  clear_bar(r);
+}
+
+/* Followers of a failure say only that they lost somebody. */
+static bool is_follower(int exit_code)
+{
+  return exit_code == 69 || exit_code == 75;
+}
+
+static int report(Run *r)
+{
+  if (stop_signal) {
+    fprintf(stderr, "tfec: stopped\n");
+    return 128 + (int)stop_signal;
+  }
+  int cause = -1;
+  for (int i = 0; i < r->count; i++)
+    if (r->parties[i].exit_code != 0 && !is_follower(r->parties[i].exit_code) && cause < 0)
+      cause = i;
+  if (cause < 0)
+    cause = r->first_failure;
+  for (int i = 0; i < r->count; i++) {
+    Party *p = &r->parties[i];
+    if (cause >= 0 && i != cause && (p->exit_code == 0 || is_follower(p->exit_code)))
+      continue;
+    if (r->options->quiet && cause < 0)
+      continue;
+    for (int k = 0; k < p->complaints.count; k++)
+      fprintf(stderr, "%s\n", p->complaints.data[k]);
+    if (p->exit_code > 128)
+      fprintf(stderr, "party-%s: ended by signal %d\n", p->name, p->exit_code - 128);
+    else if (p->exit_code == 126 || p->exit_code == 127)
+      fprintf(stderr, "tfec: error: cannot start %s\n", executable(r, p));
+  }
+  return cause < 0 ? 0 : r->parties[cause].exit_code;
+}
+
+static bool prepare(Run *r)
+{
+  const Program *program = r->program;
+  r->count = program->party_count;
+  r->parties = ARENA_ARRAY(r->arena, Party, r->count);
+  for (int i = 0; i < r->count; i++) {
+    Party *p = &r->parties[i];
+    p->name = party_name(program, i);
+    p->decl = party_decl(program, i);
+    p->member = i - p->decl->first;
+    p->listen_fd = p->out.fd = p->err.fd = -1;
+  }
+  r->bar = -1;
+  if (isatty(STDERR_FILENO) && !r->options->quiet)
+    r->bar = program->protocols.count ? program->protocols.data[0].servers.data[0] : 0;
+  if (!bindings_known(r, r->options->inputs.data, r->options->inputs.count, false) ||
+      !bindings_known(r, r->options->outputs.data, r->options->outputs.count, true))
+    return false;
+  for (int i = 0; i < r->count; i++)
+    if (!open_listener(&r->parties[i]))
+      return false;
+  if (r->options->stats_dir && mkdir(r->options->stats_dir, 0777) != 0 && errno != EEXIST)
+    return complain(r->options->stats_dir);
+  return write_hosts(r);
+}
+
+int run_parties(Arena *a, const Program *program, const char *directory, const RunOptions *options)
+{
+  Run r = {.arena = a, .program = program, .options = options, .directory = directory, .first_failure = -1};
+  struct sigaction action = {.sa_handler = on_stop}, before[2];
+  sigaction(SIGINT, &action, &before[0]);
+  sigaction(SIGTERM, &action, &before[1]);
+  int code = 2;
+  if (prepare(&r)) {
+    bool started = true;
+    for (int i = 0; i < r.count && started; i++)
+      started = start(&r, i);
+    if (!started)
+      signal_all(&r, SIGTERM);
+    wait_for_all(&r);
+    code = started ? report(&r) : 1;
+  }
+  for (int i = 0; i < r.count; i++)
+    if (r.parties[i].listen_fd >= 0)
+      close(r.parties[i].listen_fd);
+  sigaction(SIGINT, &before[0], NULL);
+  sigaction(SIGTERM, &before[1], NULL);
+  return code;
+}

@@ -1,0 +1,26 @@
+/* `tfec run`: all parties of a program on this machine. */
+#ifndef TFEC_RUN_H
+#define TFEC_RUN_H
+
+#include "ir.h"
+
+typedef struct RunOptions {
+  VEC(const char *) inputs;   /* "NAME=WHAT" to every owner of that input, "PARTY:NAME=WHAT" to one party */
+  VEC(const char *) outputs;
+  const char *data_dir;       /* a folder for each party in it (DIR/clinic.0/) is that party's working directory */
+  const char *stats_dir;      /* each party's counters are written to DIR/PARTY.json */
+  const char *seed;           /* of public randomness, or NULL */
+  const char *timeout;        /* seconds, or NULL */
+  bool quiet, verbose;
+} RunOptions;
+
+/* A fresh directory for executables and keys; NULL and *error if there is none to be had. */
+const char *run_directory(Arena *a, const char **error);
+void run_remove_directory(const char *directory);
+
+/* Runs directory/party-NAME for every party as a process of its own, over TLS on loopback ports that the system chooses,
+ * and waits for all of them. Lines that all parties print appear once, others with their party's name. However it ends, no
+ * process is left. Returns the exit code: 0, or that of the party that failed first. */
+int run_parties(Arena *a, const Program *program, const char *directory, const RunOptions *options);
+
+#endif

@@ -1,0 +1,344 @@
+/* main() of every party executable. Reads top down: what the command line wants; then, for a run, the
+ * steps in order: inputs are looked at before anybody is connected, the program runs only after all
+ * parties agreed that it is the same one, its costs are compared with what the compiler promised, and
+ * outputs take their names only after all that. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+
+#include "chan/chan.h"
+#include "ctx.h"
+#include "file/io.h"
+#include "hosts.h"
+#include "identity.h"
+#include "options.h"
+#include "progress.h"
+#include "session.h"
+#include "stop.h"
+
+typedef struct Party {
+  TfeCtx ctx;
+  TfeOptions options;
+  TfePeer *peers;
+  TfeIdentity *identity;
+  double started;
+} Party;
+
+static double party_seconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Shares, masks and keys stay out of core files, and other processes of the same user cannot attach. */
+static void party_shield(void) {
+  struct rlimit none = {0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+static int party_report(Party *party) {
+  TfeCtx *ctx = &party->ctx;
+  tfe_progress_clear(ctx);
+  if (ctx->error != TFE_OK) {
+    tfe_progress_log(ctx, "error[%s]: %s", tfe_status_code(ctx->error), ctx->error_text);
+    fprintf(stderr, "%s: error[%s]: %s\n%s", ctx->binary, tfe_status_code(ctx->error), ctx->error_text,
+            ctx->error_more);
+  }
+  if (tfe_stop_signal() != 0 && (ctx->error == TFE_OK || ctx->error == TFE_INTERRUPTED))
+    return 128 + tfe_stop_signal();
+  return tfe_status_exit(ctx->error);
+}
+
+/* ------------------------------------------------------------------------------------- the short commands */
+
+static void party_about(const TfeProgram *program, const char *name) {
+  const char *text = program->about ? program->about : "";
+  const char *gap = strstr(text, "%s");
+  if (gap == NULL)
+    printf("%s\n", text);
+  else
+    printf("%.*s%s%s\n", (int)(gap - text), text, name, gap + 2);
+}
+
+static void party_version(const TfeProgram *program) {
+  printf("party-%s, %s, program %s\n", program->party_decls[program->self].name, program->source,
+         program->hash);
+  printf("%s, abi %" PRId64 ", protocol %d, %s\n", program->compiler, program->abi_version,
+         TFE_PROTOCOL_VERSION, OpenSSL_version(OPENSSL_VERSION));
+}
+
+static const char *party_key_file(const Party *party, char text[512]) {
+  snprintf(text, 512, "%s.key", party->ctx.binary);
+  return text;
+}
+
+static TfeStatus party_keygen(Party *party) {
+  TfeCtx *ctx = &party->ctx;
+  char own[512], text[TFE_IDENTITY_TEXT_BYTES];
+  const char *file = party->options.file ? party->options.file : party->options.key;
+  uint8_t key[TFE_IDENTITY_KEY_BYTES];
+  if (file == NULL)
+    file = party_key_file(party, own);
+  TRY(tfe_identity_keygen(ctx, file, party->options.renew, key));
+  tfe_identity_text(key, text);
+  const TfePartyDecl *self = &ctx->program->party_decls[ctx->program->self];
+  bool some_member = self->family && !party->options.has_index;
+  fprintf(stderr, "%s: wrote %s; every party needs this line under [%s%s] in hosts.toml:\n", ctx->binary,
+          file, some_member ? self->name : ctx->name, some_member ? ".I" : "");
+  printf("key = \"%s\"\n", text);
+  return TFE_OK;
+}
+
+/* -------------------------------------------------------------------------------------------------- a run */
+
+static TfeStatus party_permitted(const Party *party, TfeCtx *ctx) {
+  const TfeProgram *program = ctx->program;
+  const TfeOptions *options = &party->options;
+  if (options->program != NULL && strcmp(options->program, program->hash) != 0) {
+    TfeStatus status = tfe_fail(ctx, TFE_PROGRAM_DIFFERS, "this is not the program that --program names");
+    tfe_note(ctx, "this is   %s  %s, %s", program->hash, program->source, program->compiler);
+    tfe_note(ctx, "wanted is %s", options->program);
+    return status;
+  }
+  if (program->uses_clear && !options->allow_clear && options->command == TFE_COMMAND_RUN) {
+    TfeStatus status = tfe_fail(ctx, TFE_CLEAR_REFUSED,
+                                "%s has a protocol of kind clear, which hides nothing", program->source);
+    tfe_help(ctx, "--allow-clear runs it nevertheless, on data that everybody may see");
+    return status;
+  }
+  return TFE_OK;
+}
+
+/* A printed line takes the place of the progress bar, which comes back below it. */
+static TfeStatus party_print(void *user, const char *text, size_t size, bool joint) {
+  TfeCtx *ctx = user;
+  (void)joint;
+  tfe_progress_clear(ctx);
+  if (fwrite(text, 1, size, stdout) == size && fflush(stdout) == 0)
+    return TFE_OK;
+  return tfe_fail(ctx, TFE_OUTPUT, "cannot write to standard output: %s", strerror(errno));
+}
+
+static TfeStatus party_files(Party *party) {
+  TfeCtx *ctx = &party->ctx;
+  TRY(tfe_io_init(ctx));
+  tfe_io_print_sink(ctx, party_print, ctx);
+  for (int i = 0; i < party->options.inputs.count; i++)
+    TRY(tfe_io_bind_input(ctx, party->options.inputs.items[i]));
+  for (int i = 0; i < party->options.outputs.count; i++)
+    TRY(tfe_io_bind_output(ctx, party->options.outputs.items[i]));
+  return tfe_io_check(ctx);
+}
+
+static bool party_linked(const TfeCtx *ctx) {
+  const uint8_t *links = ctx->program->links + ctx->member * ctx->program->party_count;
+  for (int64_t p = 0; p < ctx->program->party_count; p++)
+    if (links[p] != 0 && p != ctx->party)
+      return true;
+  return false;
+}
+
+static TfeStatus party_hosts(Party *party) {
+  TfeCtx *ctx = &party->ctx;
+  const TfeOptions *options = &party->options;
+  const char *file = options->hosts;
+  TRY(tfe_alloc(ctx, (size_t)ctx->program->party_count * sizeof *party->peers, &party->peers));
+  if (file == NULL && access("hosts.toml", R_OK) == 0)
+    file = "hosts.toml";
+  if (file != NULL)
+    TRY(tfe_hosts_read(ctx, file, party->peers));
+  for (int i = 0; i < options->overrides.count; i++)
+    TRY(tfe_hosts_override(ctx, options->overrides.items[i], party->peers));
+  if (options->listen != NULL && !tfe_hosts_address(options->listen, &party->peers[ctx->party])) {
+    TfeStatus status = tfe_fail(ctx, TFE_USAGE, "--listen %s: this is not an address", options->listen);
+    tfe_help(ctx, "write ADDR:PORT, as in 0.0.0.0:7700 or [::]:7700");
+    return status;
+  }
+  return tfe_hosts_check(ctx, file, party->peers, options->authority != NULL);
+}
+
+static TfeStatus party_identity(Party *party) {
+  TfeCtx *ctx = &party->ctx;
+  const TfeOptions *options = &party->options;
+  const TfePeer *own = &party->peers[ctx->party];
+  char text[512];
+  const char *key = options->key ? options->key : party_key_file(party, text);
+  if (options->authority != NULL)
+    TRY(tfe_identity_load_pki(ctx, options->certificate, key, options->authority, &party->identity));
+  else
+    TRY(tfe_identity_load(ctx, key, &party->identity));
+  if (!own->has_key || !party->identity->has_public_key ||
+      memcmp(own->key, party->identity->public_key, sizeof own->key) == 0)
+    return TFE_OK;
+  char ours[TFE_IDENTITY_TEXT_BYTES], theirs[TFE_IDENTITY_TEXT_BYTES];
+  tfe_identity_text(party->identity->public_key, ours);
+  tfe_identity_short(own->key, theirs);
+  TfeStatus status = tfe_fail(ctx, TFE_KEY_FILE, "%s is not the key that %s:%d names for %s", key,
+                              own->file ? own->file : "hosts.toml", own->line, ctx->name);
+  tfe_note(ctx, "there %s, in the key file %s", theirs, ours);
+  tfe_help(ctx, "give the right key file with --key, or put the new key into hosts.toml on every host");
+  return status;
+}
+
+static TfeStatus party_connect(Party *party) {
+  TfeCtx *ctx = &party->ctx;
+  if (!party_linked(ctx)) { /* alone: nobody to authenticate to */
+    TRY(tfe_alloc(ctx, (size_t)ctx->program->party_count * sizeof *party->peers, &party->peers));
+    TRY(tfe_identity_new(ctx, &party->identity));
+  } else {
+    TRY(party_hosts(party));
+    TRY(party_identity(party));
+  }
+  int fd = party->options.listen_fd;
+  party->options.listen_fd = -1;
+  TRY(tfe_chan_init(ctx, party->peers, party->identity, fd));
+  TRY(tfe_chan_connect(ctx));
+  return tfe_session_start(ctx, party->options.has_seed, party->options.seed);
+}
+
+typedef struct Cost {
+  const char *name;
+  uint64_t measured, expected;
+} Cost;
+
+enum { COSTS = 5 };
+
+static void party_costs(const TfeCtx *ctx, Cost costs[COSTS]) {
+  const TfeProgram *program = ctx->program;
+  const int64_t *expected = program->expected_known ? program->expected + COSTS * ctx->member : NULL;
+  const TfeCounters *c = &ctx->counters;
+  costs[0] = (Cost){"rounds", tfe_chan_rounds(ctx), 0};
+  costs[1] = (Cost){"messages_sent", c->messages_sent, 0};
+  costs[2] = (Cost){"bytes_sent", c->bytes_sent, 0};
+  costs[3] = (Cost){"messages_received", c->messages_received, 0};
+  costs[4] = (Cost){"bytes_received", c->bytes_received, 0};
+  for (int i = 0; expected != NULL && i < COSTS; i++)
+    costs[i].expected = (uint64_t)expected[i];
+}
+
+/* `tfec explain` is exact, or it is a bug. */
+static TfeStatus party_compare_costs(TfeCtx *ctx) {
+  Cost costs[COSTS];
+  if (!ctx->program->expected_known || ctx->program->expected == NULL)
+    return TFE_OK;
+  party_costs(ctx, costs);
+  bool same = true;
+  for (int i = 0; i < COSTS; i++)
+    same = same && costs[i].measured == costs[i].expected;
+  if (same)
+    return TFE_OK;
+  TfeStatus status = tfe_fail(ctx, TFE_INTERNAL, "the run did not cost what the compiler computed");
+  for (int i = 0; i < COSTS; i++)
+    if (costs[i].measured != costs[i].expected)
+      tfe_note(ctx, "%s: %" PRIu64 ", computed %" PRIu64, costs[i].name, costs[i].measured,
+               costs[i].expected);
+  tfe_help(ctx, "this is a bug in tfec; please report it with `%s --version`", ctx->binary);
+  return status;
+}
+
+static TfeStatus party_stats(Party *party) {
+  TfeCtx *ctx = &party->ctx;
+  Cost costs[COSTS];
+  if (party->options.stats == NULL)
+    return TFE_OK;
+  party_costs(ctx, costs);
+  FILE *file = fopen(party->options.stats, "we");
+  if (file == NULL)
+    return tfe_fail(ctx, TFE_OUTPUT, "cannot write %s: %s", party->options.stats, strerror(errno));
+  fprintf(file, "{\"party\": \"%s\", \"program\": \"%s\", \"expected_known\": %s", ctx->name,
+          ctx->program->hash, ctx->program->expected_known ? "true" : "false");
+  for (int i = 0; i < COSTS; i++)
+    fprintf(file, ", \"%s\": %" PRIu64, costs[i].name, costs[i].measured);
+  fprintf(file, ", \"seconds\": %.6f}\n", party_seconds() - party->started);
+  if (fclose(file) != 0)
+    return tfe_fail(ctx, TFE_OUTPUT, "cannot write %s: %s", party->options.stats, strerror(errno));
+  return TFE_OK;
+}
+
+static TfeStatus party_run(Party *party) {
+  TfeCtx *ctx = &party->ctx;
+  const TfeOptions *options = &party->options;
+  TRY(tfe_progress_init(ctx, options->progress, options->log));
+  TRY(party_permitted(party, ctx));
+  TRY(party_files(party));
+  TRY(party_connect(party));
+  if (options->command == TFE_COMMAND_CHECK) {
+    printf("%s: ready: all parties are here, with the same program; nothing was computed\n", ctx->binary);
+    return TFE_OK;
+  }
+  party->started = party_seconds();
+  TfeStatus status = ctx->program->run(ctx, ctx->arena);
+  if (status != TFE_OK && ctx->error == TFE_OK)
+    return tfe_fail(ctx, TFE_INTERNAL, "the program ended with status %d without a message", status);
+  TRY(status);
+  if (tfe_stop_signal() != 0)
+    return tfe_fail(ctx, TFE_INTERRUPTED, "stopped by signal %d", tfe_stop_signal());
+  TRY(party_compare_costs(ctx));
+  TRY(party_stats(party));
+  return tfe_io_commit(ctx);
+}
+
+static int party_execute(Party *party) {
+  TfeCtx *ctx = &party->ctx;
+  tfe_stop_install();
+  party_shield();
+  TfeStatus status = party_run(party);
+  tfe_progress_log(ctx, status == TFE_OK ? "finished" : "stopping");
+  tfe_chan_close(ctx);
+  tfe_io_free(ctx);
+  return party_report(party);
+}
+
+static int party_main(Party *party, const TfeProgram *program, int argc, char **argv) {
+  TfeCtx *ctx = &party->ctx;
+  TfeOptions *options = &party->options;
+  ctx->program = program;
+  snprintf(ctx->binary, sizeof ctx->binary, "party-%.100s", program->party_decls[program->self].name);
+  if (tfe_options_read(ctx, argc, argv, options) != TFE_OK)
+    return party_report(party);
+  if (tfe_ctx_init(ctx, program, options->index) != TFE_OK)
+    return party_report(party);
+  ctx->wait_seconds = options->wait;
+  ctx->timeout_seconds = options->timeout;
+  ctx->quiet = options->quiet;
+  ctx->verbose = options->verbose;
+  switch (options->command) {
+  case TFE_COMMAND_ABOUT:
+    party_about(program, program->party_decls[program->self].family && !options->has_index
+                             ? program->party_decls[program->self].name
+                             : ctx->name);
+    return 0;
+  case TFE_COMMAND_HASH: printf("%s\n", program->hash); return 0;
+  case TFE_COMMAND_VERSION: party_version(program); return 0;
+  case TFE_COMMAND_HELP: tfe_options_help(stdout, program); return 0;
+  case TFE_COMMAND_KEYGEN: return party_keygen(party) == TFE_OK ? 0 : party_report(party);
+  case TFE_COMMAND_RUN:
+  case TFE_COMMAND_CHECK: break;
+  }
+  return party_execute(party);
+}
+
+int main(int argc, char **argv) {
+  Party party = {0};
+  int code = party_main(&party, &tfe_program, argc, argv);
+  tfe_chan_free(&party.ctx);
+  tfe_identity_free(party.identity);
+  tfe_release(party.peers, party.peers ? (size_t)tfe_program.party_count * sizeof *party.peers : 0);
+  tfe_progress_free(&party.ctx);
+  tfe_ctx_free(&party.ctx);
+  tfe_options_free(&party.options);
+  prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* nothing secret is left */
+  if (fflush(stdout) != 0 && code == 0)
+    code = tfe_status_exit(TFE_OUTPUT);
+  return code;
+}

@@ -1,0 +1,15 @@
+/* Which instruction sets the kernels use. Chosen once, at first use, from what processor and operating
+ * system offer; the environment variable TFE_CPU = c | avx2 | avx512 lowers it (tests; a faulty machine). */
+#ifndef TFE_CPU_H
+#define TFE_CPU_H
+
+typedef enum TfeCpu {
+  TFE_CPU_C,      /* portable C */
+  TFE_CPU_AVX2,   /* AVX2, AES-NI */
+  TFE_CPU_AVX512, /* AVX-512 F, DQ, BW, VL; VAES */
+} TfeCpu;
+
+TfeCpu tfe_cpu_best(void); /* of this machine */
+TfeCpu tfe_cpu(void);      /* in use: best, or less where TFE_CPU says so */
+
+#endif

@@ -1,0 +1,518 @@
+/* Agreement at the start of a run (see session.h). Cards and openings are flooded: whoever learns one that is
+ * new to it passes it on to all its peers but the one it came from, so the order of arrival does not matter,
+ * and each connection carries each card at most twice. A party knows that it has seen everybody when every
+ * party that a known card names as linked has a card too.
+ *
+ * Model: parties follow the protocol (cards of parties that are not linked are believed to whoever passes
+ * them on); a linked peer's own card comes over its authenticated connection and must be its own. */
+#define _GNU_SOURCE
+#include "session.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+
+#include "chan/chan.h"
+#include "prg.h"
+#include "progress.h"
+
+enum { CARD = 'C', OPENING = 'O', NONCE = 32, PART = 8, BLIND = 16, TEXT_LIMIT = 64 << 10 };
+#define CARD_MAGIC UINT32_C(0x31656674) /* "tfe1" */
+
+/* A text inside a card; not ended by NUL. */
+typedef struct Text {
+  const char *at;
+  size_t length;
+} Text;
+
+typedef struct Card {
+  uint8_t *raw; /* owned; the texts point into it */
+  size_t raw_bytes;
+  uint32_t protocol, abi, party, party_count;
+  Text hash, source, compiler, parameters;
+  bool has_seed;
+  uint64_t seed;
+  const uint8_t *nonce, *commitment, *links;
+  bool opened;
+  uint8_t part[PART];
+} Card;
+
+typedef struct Session {
+  TfeCtx *ctx;
+  int64_t count;
+  const uint8_t *links; /* of this party */
+  Card *cards;          /* [count]; raw NULL: not known yet */
+  bool *heard;          /* [count] the peer's own card has come */
+  uint8_t part[PART], blind[BLIND];
+  uint8_t id[SHA256_DIGEST_LENGTH];
+} Session;
+
+/* ---------------------------------------------------------------------------------------- bytes of a card */
+
+typedef struct Writer {
+  uint8_t *at;
+} Writer;
+
+static void put_bytes(Writer *w, const void *data, size_t bytes) {
+  if (bytes > 0)
+    memcpy(w->at, data, bytes);
+  w->at += bytes;
+}
+
+static void put_number(Writer *w, uint64_t number, int bytes) {
+  for (int i = 0; i < bytes; i++)
+    *w->at++ = (uint8_t)(number >> 8 * i);
+}
+
+static void put_text(Writer *w, const char *text) {
+  put_number(w, strlen(text), 4);
+  put_bytes(w, text, strlen(text));
+}
+
+typedef struct Reader {
+  const uint8_t *at;
+  size_t left;
+  bool bad;
+} Reader;
+
+static const uint8_t *take_bytes(Reader *r, size_t bytes) {
+  if (r->bad || bytes > r->left) {
+    r->bad = true;
+    return NULL;
+  }
+  const uint8_t *at = r->at;
+  r->at += bytes;
+  r->left -= bytes;
+  return at;
+}
+
+static uint64_t take_number(Reader *r, int bytes) {
+  const uint8_t *at = take_bytes(r, (size_t)bytes);
+  uint64_t number = 0;
+  for (int i = 0; at != NULL && i < bytes; i++)
+    number |= (uint64_t)at[i] << 8 * i;
+  return number;
+}
+
+static Text take_text(Reader *r) {
+  size_t length = (size_t)take_number(r, 4);
+  if (length > TEXT_LIMIT)
+    r->bad = true;
+  return (Text){.at = (const char *)take_bytes(r, length), .length = length};
+}
+
+static const char *or_empty(const char *text) {
+  return text ? text : "";
+}
+
+static void session_commitment(uint32_t party, const uint8_t part[PART], const uint8_t blind[BLIND],
+                               uint8_t out[SHA256_DIGEST_LENGTH]) {
+  uint8_t bytes[8 + 4 + PART + BLIND] = "tfe seed";
+  Writer w = {bytes + 8};
+  put_number(&w, party, 4);
+  put_bytes(&w, part, PART);
+  put_bytes(&w, blind, BLIND);
+  SHA256(bytes, sizeof bytes, out);
+}
+
+static TfeStatus session_own_card(Session *s, bool has_seed, uint64_t seed) {
+  TfeCtx *ctx = s->ctx;
+  const TfeProgram *program = ctx->program;
+  uint8_t nonce[NONCE], commitment[SHA256_DIGEST_LENGTH];
+  if (RAND_bytes(nonce, sizeof nonce) != 1 || RAND_bytes(s->part, PART) != 1 ||
+      RAND_bytes(s->blind, BLIND) != 1)
+    return tfe_fail(ctx, TFE_SYSTEM, "the operating system gives no random numbers");
+  session_commitment((uint32_t)ctx->party, s->part, s->blind, commitment);
+  const char *parameters = or_empty(program->parameters);
+  size_t bytes = 256 + strlen(or_empty(program->hash)) + strlen(or_empty(program->source)) +
+                 strlen(or_empty(program->compiler)) + strlen(parameters) + (size_t)s->count;
+  Card *card = &s->cards[ctx->party];
+  uint8_t *raw = malloc(bytes);
+  if (raw == NULL)
+    return tfe_fail(ctx, TFE_MEMORY, "memory ran out");
+  Writer w = {raw};
+  put_number(&w, CARD, 1);
+  put_number(&w, CARD_MAGIC, 4);
+  put_number(&w, TFE_PROTOCOL_VERSION, 4);
+  put_number(&w, (uint64_t)program->abi_version, 4);
+  put_number(&w, (uint64_t)ctx->party, 4);
+  put_number(&w, (uint64_t)s->count, 4);
+  put_text(&w, or_empty(program->hash));
+  put_text(&w, or_empty(program->source));
+  put_text(&w, or_empty(program->compiler));
+  put_text(&w, parameters);
+  put_number(&w, has_seed, 1);
+  put_number(&w, seed, 8);
+  put_bytes(&w, nonce, NONCE);
+  put_bytes(&w, commitment, sizeof commitment);
+  for (int64_t p = 0; p < s->count; p++)
+    put_number(&w, p != ctx->party && s->links[p] != 0, 1);
+  *card = (Card){.raw = raw, .raw_bytes = (size_t)(w.at - raw)};
+  return TFE_OK;
+}
+
+/* Texts and numbers of card->raw. The fields behind the hash can only be trusted to be there if version
+ * and hash are ours: false with *comparable says that the card is whole as far as the texts go. */
+static bool session_read_card(Card *card, bool *comparable) {
+  Reader r = {card->raw, card->raw_bytes, false};
+  *comparable = false;
+  if (take_number(&r, 1) != CARD || take_number(&r, 4) != CARD_MAGIC)
+    return false;
+  card->protocol = (uint32_t)take_number(&r, 4);
+  card->abi = (uint32_t)take_number(&r, 4);
+  card->party = (uint32_t)take_number(&r, 4);
+  card->party_count = (uint32_t)take_number(&r, 4);
+  card->hash = take_text(&r);
+  card->source = take_text(&r);
+  card->compiler = take_text(&r);
+  card->parameters = take_text(&r);
+  *comparable = !r.bad;
+  card->has_seed = take_number(&r, 1) != 0;
+  card->seed = take_number(&r, 8);
+  card->nonce = take_bytes(&r, NONCE);
+  card->commitment = take_bytes(&r, SHA256_DIGEST_LENGTH);
+  card->links = take_bytes(&r, card->party_count);
+  return !r.bad && r.left == 0;
+}
+
+/* --------------------------------------------------------------------------------------------- comparison */
+
+/* For messages: printable, and not too long. */
+static const char *session_show(Text text, char out[128]) {
+  size_t length = text.length < 127 ? text.length : 127;
+  for (size_t i = 0; i < length; i++)
+    out[i] = text.at[i] >= ' ' && text.at[i] <= '~' ? text.at[i] : '?';
+  out[length] = '\0';
+  return out;
+}
+
+static bool session_same_text(Text a, Text b) {
+  return a.length == b.length && memcmp(a.at, b.at, a.length) == 0;
+}
+
+/* The line "name=value" number `index` of a card's parameters; false: there are fewer. */
+static bool session_parameter(const Card *card, int index, Text *name, Text *value) {
+  const char *at = card->parameters.at, *end = at + card->parameters.length;
+  while (at < end) {
+    const char *stop = memchr(at, '\n', (size_t)(end - at));
+    stop = stop ? stop : end;
+    const char *equals = memchr(at, '=', (size_t)(stop - at));
+    if (equals != NULL && index-- == 0) {
+      *name = (Text){at, (size_t)(equals - at)};
+      *value = (Text){equals + 1, (size_t)(stop - equals - 1)};
+      return true;
+    }
+    at = stop + 1;
+  }
+  return false;
+}
+
+static Text session_value(const Card *card, Text wanted) {
+  Text name, value;
+  for (int i = 0; session_parameter(card, i, &name, &value); i++)
+    if (session_same_text(name, wanted))
+      return value;
+  return (Text){"none", 4};
+}
+
+static void session_note_program(TfeCtx *ctx, const char *whose, const Card *card) {
+  char hash[128], source[128], compiler[128];
+  session_show(card->hash, hash);
+  tfe_note(ctx, "%-7s %.4s %.4s %.4s %.4s …  %s, %s", whose, hash, hash + (strlen(hash) >= 4 ? 4 : 0),
+           hash + (strlen(hash) >= 8 ? 8 : 0), hash + (strlen(hash) >= 12 ? 12 : 0),
+           session_show(card->source, source), session_show(card->compiler, compiler));
+}
+
+static TfeStatus session_other_program(Session *s, const Card *theirs, int64_t party) {
+  TfeCtx *ctx = s->ctx;
+  const Card *ours = &s->cards[ctx->party];
+  const char *name = tfe_party_name(ctx, party);
+  tfe_chan_blame(ctx, TFE_PROGRAM_DIFFERS, party);
+  TfeStatus status;
+  if (theirs->protocol != ours->protocol || theirs->abi != ours->abi) {
+    status = tfe_fail(ctx, TFE_PROGRAM_DIFFERS, "%s was compiled by another version of tfec", name);
+    tfe_note(ctx, "protocol %u.%u here, %u.%u there", ours->protocol, ours->abi, theirs->protocol,
+             theirs->abi);
+  } else {
+    status = tfe_fail(ctx, TFE_PROGRAM_DIFFERS, "%s runs a different program", name);
+  }
+  session_note_program(ctx, "ours", ours);
+  session_note_program(ctx, "theirs", theirs);
+  Text parameter, value;
+  char a[128], b[128], c[128];
+  for (int i = 0; session_parameter(ours, i, &parameter, &value); i++) {
+    Text other = session_value(theirs, parameter);
+    if (!session_same_text(value, other))
+      tfe_note(ctx, "they differ in: param %s (ours %s, theirs %s)", session_show(parameter, a),
+               session_show(value, b), session_show(other, c));
+  }
+  tfe_help(ctx, "compile once and copy, or compile with the same -D options; compare with `%s --hash`",
+           ctx->binary);
+  return status;
+}
+
+/* "epochs: server1 10, server2 20, producer 10" */
+static void session_note_values(Session *s, const char *name, Text parameter, bool seed) {
+  char line[1024], shown[128];
+  size_t used = (size_t)snprintf(line, sizeof line, "%s:", name);
+  for (int64_t p = 0; p < s->count && used < sizeof line; p++) {
+    const Card *card = &s->cards[p];
+    if (card->raw == NULL)
+      continue;
+    if (!seed)
+      session_show(session_value(card, parameter), shown);
+    else if (card->has_seed)
+      snprintf(shown, sizeof shown, "%" PRIu64, card->seed);
+    else
+      snprintf(shown, sizeof shown, "none");
+    int more = snprintf(line + used, sizeof line - used, "%s %s %s", line[used - 1] == ':' ? "" : ",",
+                        tfe_party_name(s->ctx, p), shown);
+    used += more > 0 ? (size_t)more : 0;
+  }
+  tfe_note(s->ctx, "%s", line);
+}
+
+static TfeStatus session_other_parameters(Session *s) {
+  TfeCtx *ctx = s->ctx;
+  tfe_chan_blame(ctx, TFE_PARAMETERS_DIFFER, ctx->party);
+  return tfe_fail(ctx, TFE_PARAMETERS_DIFFER, "parties were started with different parameters");
+}
+
+static TfeStatus session_compare_parameter(Session *s, Text parameter) {
+  const Card *ours = &s->cards[s->ctx->party];
+  Text value = session_value(ours, parameter);
+  for (int64_t p = 0; p < s->count; p++) {
+    if (s->cards[p].raw == NULL || session_same_text(value, session_value(&s->cards[p], parameter)))
+      continue;
+    char name[128];
+    TfeStatus status = session_other_parameters(s);
+    session_note_values(s, session_show(parameter, name), parameter, false);
+    tfe_help(s->ctx, "give every party the same --set %s=...", name);
+    return status;
+  }
+  return TFE_OK;
+}
+
+static TfeStatus session_compare(Session *s) {
+  const Card *ours = &s->cards[s->ctx->party];
+  for (int64_t p = 0; p < s->count; p++) {
+    const Card *card = &s->cards[p];
+    if (card->raw == NULL)
+      continue;
+    Text name, value;
+    for (int i = 0; session_parameter(card, i, &name, &value); i++)
+      TRY(session_compare_parameter(s, name));
+    if (card->has_seed == ours->has_seed && card->seed == ours->seed)
+      continue;
+    TfeStatus status = session_other_parameters(s);
+    session_note_values(s, "--seed", (Text){0}, true);
+    tfe_help(s->ctx, "give every party the same --seed, or none");
+    return status;
+  }
+  return TFE_OK;
+}
+
+/* ----------------------------------------------------------------------------------------------- flooding */
+
+static TfeStatus session_pass_on(Session *s, int64_t except, const void *data, size_t bytes) {
+  for (int64_t p = 0; p < s->count; p++)
+    if (s->links[p] != 0 && p != except && p != s->ctx->party)
+      TRY(tfe_chan_control_send(s->ctx, p, data, bytes));
+  return TFE_OK;
+}
+
+static TfeStatus session_bad(Session *s, int64_t from, const char *what) {
+  TfeCtx *ctx = s->ctx;
+  tfe_chan_blame(ctx, TFE_PEER_DATA, from);
+  TfeStatus status = tfe_fail(ctx, TFE_PEER_DATA, "%s (%s) sends what is not of this protocol",
+                              tfe_party_name(ctx, from), tfe_chan_address(ctx, from));
+  tfe_note(ctx, "%s", what);
+  return status;
+}
+
+/* Takes raw, also when it fails. */
+static TfeStatus session_take_card(Session *s, int64_t from, uint8_t *raw, size_t bytes) {
+  Card card = {.raw = raw, .raw_bytes = bytes};
+  const Card *ours = &s->cards[s->ctx->party];
+  bool comparable = false, whole = session_read_card(&card, &comparable);
+  TfeStatus status = TFE_OK;
+  if (comparable &&
+      (card.protocol != ours->protocol || card.abi != ours->abi || !session_same_text(card.hash, ours->hash)))
+    status =
+        session_other_program(s, &card, s->heard[from] && card.party < s->count ? (int64_t)card.party : from);
+  else if (!whole || card.party_count != s->count || card.party >= s->count)
+    status = session_bad(s, from, "a broken greeting");
+  else if (!s->heard[from] && card.party != from)
+    status = session_bad(s, from, "its key is that of another party than it says it is");
+  Card *place = status == TFE_OK ? &s->cards[card.party] : NULL;
+  if (place != NULL && place->raw != NULL &&
+      (place->raw_bytes != bytes || memcmp(place->raw, raw, bytes) != 0))
+    status = session_bad(s, from, "two different greetings of one party");
+  if (status != TFE_OK || place->raw != NULL) {
+    free(raw);
+    if (status == TFE_OK)
+      s->heard[from] = true;
+    return status;
+  }
+  s->heard[from] = true;
+  *place = card;
+  return session_pass_on(s, from, raw, bytes);
+}
+
+static TfeStatus session_take_opening(Session *s, int64_t from, const uint8_t *raw, size_t bytes) {
+  Reader r = {raw + 1, bytes - 1, false};
+  uint64_t party = take_number(&r, 4);
+  const uint8_t *part = take_bytes(&r, PART), *blind = take_bytes(&r, BLIND);
+  if (r.bad || r.left != 0 || party >= (uint64_t)s->count || s->cards[party].raw == NULL)
+    return session_bad(s, from, "a broken opening of the public seed");
+  Card *card = &s->cards[party];
+  uint8_t commitment[SHA256_DIGEST_LENGTH];
+  session_commitment((uint32_t)party, part, blind, commitment);
+  if (memcmp(commitment, card->commitment, sizeof commitment) != 0)
+    return session_bad(s, from, "an opening of the public seed that was not committed to");
+  if (card->opened)
+    return TFE_OK;
+  card->opened = true;
+  memcpy(card->part, part, PART);
+  return session_pass_on(s, from, raw, bytes);
+}
+
+static TfeStatus session_hear(Session *s, int64_t awaited) {
+  int64_t from = -1;
+  void *data = NULL;
+  size_t bytes = 0;
+  TRY(tfe_chan_control_any(s->ctx, awaited, &from, &data, &bytes));
+  uint8_t *raw = data;
+  if (bytes > 0 && raw[0] == CARD)
+    return session_take_card(s, from, raw, bytes);
+  TfeStatus status = bytes > 0 && raw[0] == OPENING ? session_take_opening(s, from, raw, bytes)
+                                                    : session_bad(s, from, "a message of an unknown kind");
+  free(raw);
+  return status;
+}
+
+/* A party that somebody is linked to and whose card, or opening, is missing; -1: none is. */
+static int64_t session_missing(const Session *s, bool opening) {
+  for (int64_t p = 0; p < s->count; p++)
+    for (int64_t q = 0; s->cards[p].raw != NULL && q < s->count; q++)
+      if ((s->cards[p].links[q] || p == q) && (s->cards[q].raw == NULL || (opening && !s->cards[q].opened)))
+        return q;
+  return -1;
+}
+
+static TfeStatus session_exchange(Session *s) {
+  TfeCtx *ctx = s->ctx;
+  Card *own = &s->cards[ctx->party];
+  TRY(session_pass_on(s, -1, own->raw, own->raw_bytes));
+  for (int64_t missing; (missing = session_missing(s, false)) >= 0;)
+    TRY(session_hear(s, missing));
+  TRY(session_compare(s));
+  uint8_t opening[1 + 4 + PART + BLIND];
+  Writer w = {opening};
+  put_number(&w, OPENING, 1);
+  put_number(&w, (uint64_t)ctx->party, 4);
+  put_bytes(&w, s->part, PART);
+  put_bytes(&w, s->blind, BLIND);
+  own->opened = true;
+  memcpy(own->part, s->part, PART);
+  TRY(session_pass_on(s, -1, opening, sizeof opening));
+  for (int64_t missing; (missing = session_missing(s, true)) >= 0;)
+    TRY(session_hear(s, missing));
+  return TFE_OK;
+}
+
+/* ------------------------------------------------------------------------------------------- what follows */
+
+/* SHA-256 over a label, the program hash and one field of every card. */
+static TfeStatus session_digest(Session *s, const char *label, bool parts,
+                                uint8_t out[SHA256_DIGEST_LENGTH]) {
+  const Card *ours = &s->cards[s->ctx->party];
+  size_t bytes = strlen(label) + ours->hash.length + (size_t)s->count * (4 + NONCE);
+  uint8_t *all = malloc(bytes);
+  if (all == NULL)
+    return tfe_fail(s->ctx, TFE_MEMORY, "memory ran out");
+  Writer w = {all};
+  put_bytes(&w, label, strlen(label));
+  put_bytes(&w, ours->hash.at, ours->hash.length);
+  for (int64_t p = 0; p < s->count; p++) {
+    if (s->cards[p].raw == NULL)
+      continue;
+    put_number(&w, (uint64_t)p, 4);
+    put_bytes(&w, parts ? s->cards[p].part : s->cards[p].nonce, parts ? PART : NONCE);
+  }
+  SHA256(all, (size_t)(w.at - all), out);
+  free(all);
+  return TFE_OK;
+}
+
+static TfeStatus session_pair_key(Session *s, int64_t peer) {
+  static const char label[] = "tfe pair key";
+  uint8_t bytes[sizeof label + 16 + SHA256_DIGEST_LENGTH], digest[SHA256_DIGEST_LENGTH];
+  memcpy(bytes, label, sizeof label);
+  TRY(tfe_chan_export_key(s->ctx, peer, label, bytes + sizeof label));
+  memcpy(bytes + sizeof label + 16, s->id, sizeof s->id);
+  SHA256(bytes, sizeof bytes, digest);
+  TfeStatus status = tfe_keys_set(s->ctx, peer, digest);
+  OPENSSL_cleanse(bytes, sizeof bytes);
+  OPENSSL_cleanse(digest, sizeof digest);
+  return status;
+}
+
+static TfeStatus session_keys(Session *s, bool has_seed, uint64_t seed) {
+  TfeCtx *ctx = s->ctx;
+  uint8_t own[TFE_KEY_BYTES], digest[SHA256_DIGEST_LENGTH];
+  TRY(session_digest(s, "tfe session", false, s->id));
+  TRY(session_digest(s, "tfe public seed", true, digest));
+  if (ctx->keys == NULL)
+    TRY(tfe_keys_init(ctx));
+  for (int64_t p = 0; p < s->count; p++)
+    if (s->links[p] != 0 && p != ctx->party)
+      TRY(session_pair_key(s, p));
+  if (RAND_bytes(own, sizeof own) != 1)
+    return tfe_fail(ctx, TFE_SYSTEM, "the operating system gives no random numbers");
+  TfeStatus status = tfe_keys_set(ctx, ctx->party, own);
+  OPENSSL_cleanse(own, sizeof own);
+  uint64_t public_seed = 0;
+  memcpy(&public_seed, digest, sizeof public_seed);
+  tfe_keys_set_public(ctx, has_seed ? seed : public_seed);
+  char text[17];
+  for (int i = 0; i < 8; i++)
+    snprintf(text + 2 * i, 3, "%02x", s->id[i]);
+  tfe_progress_session(ctx, text);
+  tfe_progress_log(ctx, "session begins; public seed %" PRIu64, has_seed ? seed : public_seed);
+  return status;
+}
+
+TfeStatus tfe_session_start(TfeCtx *ctx, bool has_seed, uint64_t seed) {
+  const TfeProgram *program = ctx->program;
+  Session s = {.ctx = ctx,
+               .count = program->party_count,
+               .links = program->links + ctx->member * program->party_count};
+  bool comparable = false;
+  s.cards = calloc((size_t)s.count, sizeof *s.cards);
+  s.heard = calloc((size_t)s.count, sizeof *s.heard);
+  TfeStatus status = TFE_OK;
+  if (s.cards == NULL || s.heard == NULL)
+    status = tfe_fail(ctx, TFE_MEMORY, "memory ran out");
+  if (status == TFE_OK)
+    status = session_own_card(&s, has_seed, has_seed ? seed : 0);
+  if (status == TFE_OK && !session_read_card(&s.cards[ctx->party], &comparable))
+    status = tfe_fail(ctx, TFE_INTERNAL, "the program's description of itself is too long");
+  if (status == TFE_OK)
+    status = session_exchange(&s);
+  if (status == TFE_OK)
+    status = session_keys(&s, has_seed, seed);
+  if (status == TFE_OK)
+    tfe_chan_session_over(ctx);
+  for (int64_t p = 0; s.cards != NULL && p < s.count; p++)
+    free(s.cards[p].raw);
+  free(s.cards);
+  free(s.heard);
+  OPENSSL_cleanse(&s, sizeof s);
+  return status;
+}

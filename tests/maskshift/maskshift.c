@@ -1,0 +1,288 @@
+/* The mask-shift test (protocols.md section 12): proof by run that every opened value is masked by fresh randomness.
+ *
+ * The choreography is run twice with different private data. The second run chooses each mask so that the message it hides is
+ * the one of the first run: mask' = mask + (value - value'). If that is possible for every message at once, whoever receives
+ * the messages sees exactly the same in both runs; a mask that hides two values, a mask that its receiver knows, or a value
+ * sent without a mask makes some message differ, and is named. Excepted are what the program reveals (the last message before
+ * DECODE), and correction words of comparison keys, which are pseudorandom and not one-time-padded.
+ * The second run must still compute the right results: it is compared with a run on the same data with unshifted masks.
+ *
+ *   maskshift MODEL.tfe [-D name=value]...      exit 0 and one line of counts, or 1 and the leak
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "../../compiler/check.h"
+#include "../../compiler/expand.h"
+#include "../../compiler/pass.h"
+#include "../../runtime/prg.h"
+#include "interp.h"
+
+enum { BUCKETS = 4096 };
+
+typedef struct Record {
+  const Op *op;
+  uint64_t pass;
+  uint64_t *value;
+  struct Record *next;
+} Record;
+
+typedef struct Table {
+  Record *bucket[BUCKETS];
+} Table;
+
+typedef struct Test {
+  Arena *arena;
+  const Program *program;
+  int run;                /* 0 first, 1 shifted, 2 the second data with masks as drawn */
+  Table messages;         /* of the first run, by (SEND's operand, pass) */
+  VEC(double) shown[3];   /* what the parties print or output */
+  const Op **hides;       /* by id of a RANDOM: the operation ADD or SUB that it masks and that is sent */
+  int64_t checked, revealed, keys, shifted;
+  const char *leak;
+} Test;
+
+static Record *find(const Table *t, const Op *op, uint64_t pass)
+{
+  for (Record *r = t->bucket[((uint64_t)op->id * 31 + pass) % BUCKETS]; r; r = r->next)
+    if (r->op == op && r->pass == pass)
+      return r;
+  return NULL;
+}
+
+static void keep(Test *t, const Op *op, uint64_t pass, const uint64_t *value)
+{
+  if (find(&t->messages, op, pass))
+    return;
+  size_t bytes = 8 * (size_t)shape_count(&op->type.shape);
+  Record *r = ARENA_NEW(t->arena, Record);
+  Record **bucket = &t->messages.bucket[((uint64_t)op->id * 31 + pass) % BUCKETS];
+  *r = (Record){op, pass, arena_alloc(t->arena, bytes + 8), *bucket};
+  memcpy(r->value, value, bytes);
+  *bucket = r;
+}
+
+/* ---- which messages, which masks -------------------------------------------------------------------------------------- */
+
+typedef struct Uses {
+  const Op *of;
+  bool other;   /* used for something else than being added up and decoded */
+} Uses;
+
+static bool only_decoded(const IrBlock *b, const Op *op);
+
+static bool use_decodes(const IrBlock *b, const Op *user)
+{
+  if (user->kind == OP_DECODE)
+    return true;
+  return (user->kind == OP_ADD || user->kind == OP_SEND) && only_decoded(b, user);
+}
+
+/* Whether all uses of a value within its block lead to DECODE through additions: it belongs to a reveal. */
+static bool only_decoded(const IrBlock *b, const Op *op)
+{
+  bool used = false;
+  for (int i = 0; i < b->ops.count; i++) {
+    const Op *user = b->ops.data[i];
+    for (int k = 0; k < user->args.count; k++)
+      if (user->args.data[k] == op && user->kind != OP_RANDOM) {
+        used = true;
+        if (!use_decodes(b, user))
+          return false;
+      }
+  }
+  return used;
+}
+
+static bool is_reveal(const Op *send)
+{
+  return send->type.elem != EL_RING || only_decoded(send->parent, send);
+}
+
+/* The RANDOM among the operands of a masked value, NULL if there is none that the receiver does not know. */
+static const Op *mask_of(const Op *masked, int receiver)
+{
+  if (masked->kind != OP_ADD && masked->kind != OP_SUB)
+    return NULL;
+  for (int i = masked->args.count - 1; i >= 0; i--) {
+    const Op *r = masked->args.data[i];
+    if (r->kind == OP_RANDOM && !party_has(r->where, receiver) && r->parent == masked->parent &&
+        shape_equal(&r->type.shape, &masked->type.shape))
+      return r;
+  }
+  return NULL;
+}
+
+static void note_send(Op *op, void *data)
+{
+  Test *t = data;
+  if (op->kind != OP_SEND || is_reveal(op))
+    return;
+  const Op *masked = op->args.data[0];
+  while (masked->kind == OP_SEND)
+    masked = masked->args.data[0];
+  const Op *r = mask_of(masked, (int)op->ints.data[1]);
+  if (r && !t->hides[r->id])
+    t->hides[r->id] = masked;
+}
+
+/* ---- hooks -------------------------------------------------------------------------------------------------------------- */
+
+static void fill_random(Test *t, const Op *op, uint64_t pass, uint64_t *out)
+{
+  uint8_t key[TFE_KEY_BYTES] = {(uint8_t)(1 + t->run)};
+  tfe_prg_words(key, (uint32_t)op->id, pass, op->type.bits, out, shape_count(&op->type.shape));
+}
+
+static void on_random(void *data, Interp *in, const Op *op, uint64_t pass, uint64_t *out)
+{
+  Test *t = data;
+  const Op *masked = t->hides[op->id];
+  Record *first = t->run == 1 && masked ? find(&t->messages, masked, pass) : NULL;
+  if (!first) {
+    fill_random(t, op, pass, out);
+    return;
+  }
+  t->shifted++;
+  bool right = masked->args.data[1] == op;
+  const Op *other = masked->args.data[right ? 0 : 1];
+  int party = party_first(party_and(masked->where, op->where));
+  const uint64_t *y = interp_value(in, other, party);
+  int64_t step = other->type.shape.rank > 0;
+  uint64_t low = op->type.bits < 64 ? (UINT64_C(1) << op->type.bits) - 1 : ~UINT64_C(0);
+  for (int64_t i = 0; i < shape_count(&op->type.shape); i++) {
+    uint64_t m = first->value[i], v = y[i * step];
+    uint64_t r = masked->kind == OP_ADD ? m - v : right ? v - m : m + v;
+    out[i] = r & low;
+  }
+}
+
+static void on_sent(void *data, const Op *op, uint64_t pass, const uint64_t *value)
+{
+  Test *t = data;
+  const Op *what = op->args.data[0];
+  while (what->kind == OP_SEND)
+    what = what->args.data[0];
+  if (is_reveal(op)) {
+    t->revealed += t->run == 1;
+    return;
+  }
+  if (what->kind == OP_DPF_KEY) {
+    t->keys += t->run == 1;
+    return;
+  }
+  if (t->run == 0)
+    keep(t, what, pass, value);
+  if (t->run != 1)
+    return;
+  Record *first = find(&t->messages, what, pass);
+  t->checked++;
+  if (!t->leak && (!first || memcmp(first->value, value, 8 * (size_t)shape_count(&op->type.shape)) != 0))
+    t->leak = arena_printf(t->arena, "the message %%%d from %s to %s (%s) depends on private data", op->id,
+                           party_name(t->program, (int)op->ints.data[0]), party_name(t->program, (int)op->ints.data[1]),
+                           op->site ? source_where(t->arena, op->site->span) : "?");
+}
+
+/* Private data: small numbers that differ between the runs; bools and ints likewise. */
+static void on_input(void *data, const Op *op, int party, uint64_t pass, uint64_t *out)
+{
+  Test *t = data;
+  uint8_t key[TFE_KEY_BYTES] = {(uint8_t)(t->run ? 100 : 99), (uint8_t)party};
+  int64_t n = shape_count(&op->type.shape);
+  tfe_prg_words(key, (uint32_t)op->id, pass, 16, out, n);
+  for (int64_t i = 0; i < n; i++) {
+    double v = (double)out[i] / 32768.0 - 1.0; /* [-1, 1) */
+    out[i] = op->type.elem == EL_FIXED ? ir_fixed_bits(v) : op->type.elem == EL_BOOL ? out[i] & 1 : out[i] % 1000;
+  }
+}
+
+static void on_shown(void *data, const Op *op, int operand, int party, const uint64_t *value)
+{
+  Test *t = data;
+  (void)party;
+  const IrType *type = &op->args.data[operand]->type;
+  for (int64_t i = 0; i < shape_count(&type->shape); i++)
+    VEC_PUSH(t->arena, &t->shown[t->run], type->elem == EL_FIXED ? ir_bits_fixed(value[i]) : (double)(int64_t)value[i]);
+}
+
+/* ---- main ------------------------------------------------------------------------------------------------------------------ */
+
+static Program *compile(Arena *a, Diags *diags, const char *path, const char *const *defines, int count)
+{
+  const char *error = NULL;
+  Source *source = source_read(a, path, path, &error);
+  if (!source) {
+    fprintf(stderr, "maskshift: %s: %s\n", path, error);
+    return NULL;
+  }
+  CheckOptions options = {.defines = defines, .define_count = count};
+  Program *joint = check_program(a, diags, source, &options);
+  Program *out = joint ? expand_program(a, diags, joint) : NULL;
+  if (out)
+    passes_run(out, NULL, NULL);
+  diag_flush(diags, stderr, DIAG_TEXT, false);
+  return out;
+}
+
+static bool run(Test *t, int which)
+{
+  t->run = which;
+  InterpHooks hooks = {.data = t, .random = on_random, .sent = on_sent, .input = on_input, .shown = on_shown,
+                       .seed_shift = which ? 1000 : 0};
+  const char *error = interp_run(interp_new(t->arena, t->program, &hooks));
+  if (error)
+    fprintf(stderr, "maskshift: run %d: %s\n", which, error);
+  return !error;
+}
+
+/* The shifted run computes what an ordinary run on the same data does, up to the rounding of truncations. */
+static bool same_results(const Test *t)
+{
+  if (t->shown[1].count != t->shown[2].count)
+    return false;
+  for (int i = 0; i < t->shown[1].count; i++) {
+    double a = t->shown[1].data[i], b = t->shown[2].data[i];
+    if (!(fabs(a - b) <= 0.01 * (1 + fabs(a))))
+      return false;
+  }
+  return true;
+}
+
+int main(int argc, char **argv)
+{
+  Arena *a = arena_new();
+  Diags *diags = diag_create(a);
+  VEC(const char *) defines = {0};
+  const char *path = NULL;
+  for (int i = 1; i < argc; i++) {
+    if (strcmp(argv[i], "-D") == 0 && i + 1 < argc)
+      VEC_PUSH(a, &defines, argv[++i]);
+    else
+      path = argv[i];
+  }
+  if (!path) {
+    fprintf(stderr, "usage: maskshift MODEL.tfe [-D name=value]...\n");
+    return 2;
+  }
+  Test t = {.arena = a, .program = compile(a, diags, path, defines.data, defines.count)};
+  if (!t.program)
+    return 1;
+  t.hides = ARENA_ARRAY(a, const Op *, t.program->next_id + 1);
+  ir_walk(t.program->body, note_send, &t);
+  if (!run(&t, 0) || !run(&t, 1) || !run(&t, 2))
+    return 1;
+  if (t.leak) {
+    fprintf(stderr, "maskshift: %s: %s\n", path, t.leak);
+    return 1;
+  }
+  if (!same_results(&t)) {
+    fprintf(stderr, "maskshift: %s: the shifted run gives other results\n", path);
+    return 1;
+  }
+  printf("%s: %" PRId64 " messages equal under %" PRId64 " shifted masks; %" PRId64 " belong to reveals, %" PRId64
+         " are comparison keys\n",
+         path, t.checked, t.shifted, t.revealed, t.keys);
+  arena_free(a);
+  return 0;
+}

@@ -1,0 +1,221 @@
+/* Comparison keys: all pairs of small numbers, random ones and neighbours of large numbers, every hash,
+ * and (under valgrind) no branch or address that depends on a secret. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../runtime/gate/dpf.h"
+#include "../../runtime/include/abi.h"
+
+#if __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
+#else
+#define VALGRIND_MAKE_MEM_UNDEFINED(address, size) ((void)(address), (void)(size))
+#define VALGRIND_MAKE_MEM_DEFINED(address, size) ((void)(address), (void)(size))
+#endif
+
+static uint64_t state = 1;
+
+static uint64_t next(void) {
+  uint64_t x = state += UINT64_C(0x9e3779b97f4a7c15);
+  x = (x ^ x >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
+  return x ^ x >> 32;
+}
+
+static uint64_t *new_random(int64_t n) {
+  uint64_t *words = malloc((size_t)n * 8 + 1);
+  assert_non_null(words);
+  for (int64_t i = 0; i < n; i++)
+    words[i] = next();
+  return words;
+}
+
+static uint64_t low(uint64_t x, int64_t bits) {
+  return x & ~UINT64_C(0) >> (64 - bits);
+}
+
+/* One key each for n pairs; both shares; their XOR against the comparison. */
+static void check_pairs(const TfeHash *hash, const uint64_t *alpha, const uint64_t *x, int64_t n,
+                        int64_t bits) {
+  int64_t w = tfe_dpf_words(bits);
+  uint64_t *root0 = new_random(2 * n), *root1 = new_random(2 * n), *words = new_random(w * n);
+  uint64_t *out0 = new_random(n), *out1 = new_random(n);
+  tfe_dpf_key_with(hash, words, alpha, root0, root1, n, bits);
+  tfe_dpf_eval_with(hash, out0, x, root0, words, n, bits, 0);
+  tfe_dpf_eval_with(hash, out1, x, root1, words, n, bits, 1);
+  int64_t ones = 0;
+  for (int64_t i = 0; i < n; i++) {
+    assert_true(out0[i] <= 1 && out1[i] <= 1);
+    ones += (int64_t)out0[i];
+    if ((out0[i] ^ out1[i]) != (low(alpha[i], bits) <= low(x[i], bits)))
+      fail_msg("%s, %d bits: alpha %llx, x %llx", hash->name, (int)bits, (unsigned long long)alpha[i],
+               (unsigned long long)x[i]);
+  }
+  if (n >= 1000)
+    assert_true(ones > n * 3 / 8 && ones < n * 5 / 8); /* one share alone is a coin */
+  free(root0), free(root1), free(words), free(out0), free(out1);
+}
+
+static void test_exhaustive(void **unused) {
+  (void)unused;
+  for (int64_t bits = 1; bits <= 10; bits++) {
+    int64_t size = INT64_C(1) << bits;
+    uint64_t *alpha = new_random(size), *x = new_random(size);
+    /* all pairs for up to 9 bits; for 10 bits every eighth alpha */
+    for (int64_t a = 0; a < size; a += bits == 10 ? 8 : 1) {
+      for (int64_t i = 0; i < size; i++)
+        alpha[i] = (uint64_t)a, x[i] = (uint64_t)i;
+      check_pairs(tfe_hash(), alpha, x, size, bits);
+    }
+    free(alpha), free(x);
+  }
+}
+
+static void test_large(void **unused) {
+  (void)unused;
+  enum { N = 1000 };
+  static const int64_t widths[] = {8, 9, 15, 16, 24, 40, 62, 63, 64};
+  uint64_t alpha[N], x[N];
+  for (size_t t = 0; t < sizeof widths / sizeof *widths; t++)
+    for (int i = 0; tfe_hash_tier(i); i++) {
+      int64_t bits = widths[t];
+      for (int j = 0; j < N; j++) {
+        alpha[j] = next();
+        x[j] = j % 4 == 0 ? next() : alpha[j] + next() % 5 - 2; /* neighbours, wrapping around too */
+        if (j % 4 == 1)
+          x[j] = alpha[j] ^ UINT64_C(1) << next() % 64;
+      }
+      static const uint64_t ends[] = {0, 1, 2, ~UINT64_C(0), ~UINT64_C(0) - 1, 127, 128, UINT64_C(1) << 62};
+      for (int j = 0; j < 64; j++)
+        alpha[j] = ends[j % 8], x[j] = ends[j / 8];
+      check_pairs(tfe_hash_tier(i), alpha, x, N, bits);
+    }
+}
+
+static void test_many_points_of_one_key(void **unused) {
+  (void)unused;
+  const int64_t bits = 40, w = tfe_dpf_words(bits);
+  uint64_t *words = new_random(w), root[4], alpha = next();
+  for (int i = 0; i < 4; i++)
+    root[i] = next();
+  tfe_dpf_key(words, &alpha, root, root + 2, 1, bits);
+  for (int i = 0; i < 500; i++) {
+    uint64_t x = next(), out[2];
+    tfe_dpf_eval(&out[0], &x, root, words, 1, bits, 0);
+    tfe_dpf_eval(&out[1], &x, root + 2, words, 1, bits, 1);
+    assert_int_equal(out[0] ^ out[1], low(alpha, bits) <= low(x, bits));
+  }
+  free(words);
+}
+
+static void test_root_bit_is_ignored(void **unused) {
+  (void)unused;
+  uint64_t root[8] = {1, 2, 3, 4, 0, 2, 2, 4}; /* second half: bit 0 of each root flipped */
+  uint64_t alpha[1] = {12345}, x[1] = {12346}, a[64], b[64], out[4];
+  tfe_dpf_key(a, alpha, root, root + 2, 1, 24);
+  tfe_dpf_key(b, alpha, root + 4, root + 6, 1, 24);
+  assert_memory_equal(a, b, (size_t)tfe_dpf_words(24) * 8);
+  for (int i = 0; i < 4; i++)
+    tfe_dpf_eval(&out[i], x, root + 2 * i, a, 1, 24, i % 2);
+  assert_true(out[0] == out[2] && out[1] == out[3] && (out[0] ^ out[1]) == 1);
+}
+
+/* All tables give the same keys and the same shares, for numbers of keys that fill no batch and no vector. */
+static void test_tiers_agree(void **unused) {
+  (void)unused;
+  static const int64_t counts[] = {0, 1, 2, 3, 4, 5, 31, 32, 33, 63, 64, 65, 130, 200};
+  const int64_t bits = 63, w = tfe_dpf_words(bits);
+  for (size_t t = 0; t < sizeof counts / sizeof *counts; t++) {
+    int64_t n = counts[t];
+    uint64_t *alpha = new_random(n), *x = new_random(n), *root0 = new_random(2 * n),
+             *root1 = new_random(2 * n);
+    uint64_t *words = new_random(w * n + 1), *want = new_random(w * n + 1), *out = new_random(n),
+             *share = new_random(n);
+    tfe_dpf_key_with(&tfe_hash_c, want, alpha, root0, root1, n, bits);
+    tfe_dpf_eval_with(&tfe_hash_c, share, x, root0, want, n, bits, 0);
+    for (int i = 1; tfe_hash_tier(i); i++) {
+      words[w * n] = 77;
+      tfe_dpf_key_with(tfe_hash_tier(i), words, alpha, root0, root1, n, bits);
+      assert_int_equal(words[w * n], 77);
+      assert_memory_equal(words, want, (size_t)(w * n) * 8);
+      tfe_dpf_eval_with(tfe_hash_tier(i), out, x, root0, words, n, bits, 0);
+      assert_memory_equal(out, share, (size_t)n * 8);
+    }
+    free(alpha), free(x), free(root0), free(root1), free(words), free(want), free(out), free(share);
+  }
+}
+
+/* FIPS 197 fixes AES; this fixes the byte order of nodes and the key. */
+static void test_hash_of_a_known_node(void **unused) {
+  (void)unused;
+  TfeNode nodes[40], first;
+  for (int i = 0; tfe_hash_tier(i); i++) {
+    const TfeHash *hash = tfe_hash_tier(i);
+    TfeHashKey key;
+    for (int j = 0; j < 40; j++)
+      nodes[j] = (TfeNode){{UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908)}};
+    hash->start(&key);
+    hash->nodes(&key, nodes, nodes, 39);
+    hash->stop(&key);
+    if (i == 0)
+      first = nodes[0];
+    for (int j = 0; j < 39; j++)
+      assert_memory_equal(&nodes[j], &first, sizeof first);
+    assert_int_equal(nodes[39].w[0], UINT64_C(0x0706050403020100));
+  }
+}
+
+static void test_words(void **unused) {
+  (void)unused;
+  assert_int_equal(tfe_dpf_words(1), 4);
+  assert_int_equal(tfe_dpf_words(8), 4);
+  assert_int_equal(tfe_dpf_words(9), 7);
+  assert_int_equal(tfe_dpf_words(63), 115);
+  assert_int_equal(tfe_dpf_words(64), 117);
+}
+
+static void test_constant_time(void **unused) {
+  (void)unused;
+  enum { N = 9, BITS = 24 };
+  int64_t w = tfe_dpf_words(BITS);
+  uint64_t alpha[N], root[4 * N], x[N], out[2][N], *words = new_random(w * N);
+  for (int i = 0; i < N; i++)
+    alpha[i] = next() >> 40, x[i] = next() >> 40;
+  for (int i = 0; i < 4 * N; i++)
+    root[i] = next();
+  uint64_t alpha_copy[N];
+  memcpy(alpha_copy, alpha, sizeof alpha);
+  for (int i = 0; tfe_hash_tier(i); i++) {
+    VALGRIND_MAKE_MEM_UNDEFINED(alpha, sizeof alpha);
+    VALGRIND_MAKE_MEM_UNDEFINED(root, sizeof root);
+    tfe_dpf_key_with(tfe_hash_tier(i), words, alpha, root, root + 2 * N, N, BITS);
+    VALGRIND_MAKE_MEM_UNDEFINED(words, (size_t)(w * N) * 8);
+    tfe_dpf_eval_with(tfe_hash_tier(i), out[0], x, root, words, N, BITS, 0);
+    tfe_dpf_eval_with(tfe_hash_tier(i), out[1], x, root + 2 * N, words, N, BITS, 1);
+    VALGRIND_MAKE_MEM_DEFINED(out, sizeof out);
+    for (int j = 0; j < N; j++)
+      assert_int_equal(out[0][j] ^ out[1][j], alpha_copy[j] <= x[j]);
+    VALGRIND_MAKE_MEM_DEFINED(alpha, sizeof alpha);
+    VALGRIND_MAKE_MEM_DEFINED(root, sizeof root);
+  }
+  free(words);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_exhaustive),
+      cmocka_unit_test(test_large),
+      cmocka_unit_test(test_many_points_of_one_key),
+      cmocka_unit_test(test_root_bit_is_ignored),
+      cmocka_unit_test(test_tiers_agree),
+      cmocka_unit_test(test_hash_of_a_known_node),
+      cmocka_unit_test(test_words),
+      cmocka_unit_test(test_constant_time),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
