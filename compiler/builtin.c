@@ -27,13 +27,11 @@ static const Value *const POISON = &value_poison;
 
 /* ---- arguments ---------------------------------------------------------------------------------------------------------- */
 
-static const Expr *expr_of(const Bound *b, int i)
-{
+static const Expr *expr_of(const Bound *b, int i) {
   return b->arg[i] ? b->arg[i]->expr : NULL;
 }
 
-static const Value *value_of_arg(Checker *cx, const CallArg *a, const Type *want)
-{
+static const Value *value_of_arg(Checker *cx, const CallArg *a, const Type *want) {
   const Value *v = a->value ? a->value : check_expr(cx, a->expr, want);
   v = check_operand(cx, v, a->expr);
   if (v->kind == VAL_VOID) {
@@ -43,33 +41,28 @@ static const Value *value_of_arg(Checker *cx, const CallArg *a, const Type *want
   return v;
 }
 
-static const Value *needs(Checker *cx, const Bound *b, const CallArg *a, const char *what, const Value *v)
-{
+static const Value *needs(Checker *cx, const Bound *b, const CallArg *a, const char *what, const Value *v) {
   CHECK_DIAG(cx, E0219, a->expr->span, b->builtin->name, what, value_type_text(cx->arena, v));
   return POISON;
 }
 
-static const Value *tensor_arg(Checker *cx, const Bound *b, int i)
-{
+static const Value *tensor_arg(Checker *cx, const Bound *b, int i) {
   const Value *v = value_of_arg(cx, b->arg[i], NULL);
   return v->kind == VAL_TENSOR || v->kind == VAL_POISON ? v : needs(cx, b, b->arg[i], "a tensor", v);
 }
 
-static const Value *number_arg(Checker *cx, const Bound *b, int i)
-{
+static const Value *number_arg(Checker *cx, const Bound *b, int i) {
   const Value *v = tensor_arg(cx, b, i);
   return v->kind == VAL_TENSOR && v->elem == EL_BOOL ? needs(cx, b, b->arg[i], "numbers", v) : v;
 }
 
-static const Value *bool_arg(Checker *cx, const Bound *b, int i)
-{
+static const Value *bool_arg(Checker *cx, const Bound *b, int i) {
   const Value *v = tensor_arg(cx, b, i);
   return v->kind == VAL_TENSOR && v->elem != EL_BOOL ? needs(cx, b, b->arg[i], "bools", v) : v;
 }
 
 /* A public (or, in an `at` block, local) int scalar. */
-static const Value *int_arg(Checker *cx, const Bound *b, int i)
-{
+static const Value *int_arg(Checker *cx, const Bound *b, int i) {
   const Value *v = tensor_arg(cx, b, i);
   if (v->kind != VAL_TENSOR)
     return v;
@@ -83,14 +76,12 @@ static const Value *int_arg(Checker *cx, const Bound *b, int i)
   return v;
 }
 
-static bool known_int(Checker *cx, const Bound *b, int i, const char *what, int64_t *out)
-{
+static bool known_int(Checker *cx, const Bound *b, int i, const char *what, int64_t *out) {
   const Value *v = int_arg(cx, b, i);
   return v->kind == VAL_TENSOR && check_const_int(cx, v, b->arg[i]->expr, what, out);
 }
 
-static const char *string_arg(Checker *cx, const Bound *b, int i)
-{
+static const char *string_arg(Checker *cx, const Bound *b, int i) {
   const Value *v = value_of_arg(cx, b->arg[i], NULL);
   if (v->kind == VAL_STRING)
     return v->text;
@@ -99,8 +90,7 @@ static const char *string_arg(Checker *cx, const Bound *b, int i)
   return NULL;
 }
 
-static bool dims_arg(Checker *cx, const Bound *b, Shape *out)
-{
+static bool dims_arg(Checker *cx, const Bound *b, Shape *out) {
   *out = (Shape){0};
   if (b->rest_count > MAX_RANK) {
     CHECK_DIAG(cx, E0221, b->at, arena_printf(cx->arena, "more than %d axes", MAX_RANK));
@@ -121,8 +111,7 @@ static bool dims_arg(Checker *cx, const Bound *b, Shape *out)
 }
 
 /* -1: not given. */
-static bool axis_arg(Checker *cx, const Bound *b, int i, const Value *x, int64_t *axis)
-{
+static bool axis_arg(Checker *cx, const Bound *b, int i, const Value *x, int64_t *axis) {
   *axis = -1;
   if (!b->arg[i])
     return true;
@@ -130,21 +119,20 @@ static bool axis_arg(Checker *cx, const Bound *b, int i, const Value *x, int64_t
     return false;
   if (*axis >= 0 && *axis < x->shape.rank)
     return true;
-  CHECK_DIAG(cx, E0212, b->arg[i]->expr->span, arena_printf(cx->arena, "%" PRId64, *axis), value_type_text(cx->arena, x));
+  CHECK_DIAG(cx, E0212, b->arg[i]->expr->span, arena_printf(cx->arena, "%" PRId64, *axis),
+             value_type_text(cx->arena, x));
   return false;
 }
 
 /* ---- making tensors ------------------------------------------------------------------------------------------------------ */
 
-static const Value *splat(Checker *cx, Elem elem, uint64_t bits, Shape shape)
-{
+static const Value *splat(Checker *cx, Elem elem, uint64_t bits, Shape shape) {
   uint64_t *data = ARENA_NEW(cx->arena, uint64_t);
   *data = bits;
   return value_data(cx->arena, elem, shape, data, 1);
 }
 
-static const Value *filled(Checker *cx, const Bound *b, double v)
-{
+static const Value *filled(Checker *cx, const Bound *b, double v) {
   Shape shape;
   if (!dims_arg(cx, b, &shape))
     return POISON;
@@ -155,18 +143,15 @@ static const Value *filled(Checker *cx, const Bound *b, double v)
   return splat(cx, EL_FIXED, ir_fixed_bits(v), shape);
 }
 
-static const Value *builtin_zeros(Checker *cx, const Bound *b)
-{
+static const Value *builtin_zeros(Checker *cx, const Bound *b) {
   return filled(cx, b, 0.0);
 }
 
-static const Value *builtin_ones(Checker *cx, const Bound *b)
-{
+static const Value *builtin_ones(Checker *cx, const Bound *b) {
   return filled(cx, b, 1.0);
 }
 
-static const Value *builtin_full(Checker *cx, const Bound *b)
-{
+static const Value *builtin_full(Checker *cx, const Bound *b) {
   Shape shape;
   const Value *v = tensor_arg(cx, b, 0);
   if (v->kind != VAL_TENSOR || !dims_arg(cx, b, &shape))
@@ -176,8 +161,7 @@ static const Value *builtin_full(Checker *cx, const Bound *b)
   return tensor_broadcast(cx, v, shape, b->at);
 }
 
-static const Value *zeros_of(Checker *cx, const Value *v)
-{
+static const Value *zeros_of(Checker *cx, const Value *v) {
   if (v->kind == VAL_TENSOR)
     return splat(cx, v->elem, 0, v->shape);
   const Value **items = ARENA_ARRAY(cx->arena, const Value *, v->count + 1);
@@ -186,16 +170,14 @@ static const Value *zeros_of(Checker *cx, const Value *v)
   return value_items(cx->arena, v->kind, v->st, items, v->count);
 }
 
-static const Value *builtin_zeros_like(Checker *cx, const Bound *b)
-{
+static const Value *builtin_zeros_like(Checker *cx, const Bound *b) {
   const Value *v = value_of_arg(cx, b->arg[0], NULL);
   if (v->kind == VAL_STRING)
     return needs(cx, b, b->arg[0], "a tensor or a struct", v);
   return v->kind == VAL_POISON ? v : zeros_of(cx, v);
 }
 
-static const Value *builtin_eye(Checker *cx, const Bound *b)
-{
+static const Value *builtin_eye(Checker *cx, const Bound *b) {
   int64_t n;
   if (!known_int(cx, b, 0, "the size of a tensor", &n))
     return POISON;
@@ -203,26 +185,23 @@ static const Value *builtin_eye(Checker *cx, const Bound *b)
     CHECK_DIAG(cx, E0221, b->at, "`eye` goes up to 1024 rows");
     return POISON;
   }
-  uint64_t *data = ARENA_ARRAY(cx->arena, uint64_t, n * n + 1);
+  uint64_t *data = ARENA_ARRAY(cx->arena, uint64_t, n *n + 1);
   for (int64_t i = 0; i < n; i++)
     data[i * n + i] = ir_fixed_bits(1.0);
   return value_data(cx->arena, EL_FIXED, (Shape){.rank = 2, .dim = {n, n}}, data, n * n);
 }
 
-static const Value *iota(Checker *cx, int64_t n, Span at)
-{
+static const Value *iota(Checker *cx, int64_t n, Span at) {
   return tensor_make(cx, OP_IOTA, NULL, 0, NULL, 0, EL_INT, shape_vector(n), cx->pi, at);
 }
 
-static const Value *builtin_arange(Checker *cx, const Bound *b)
-{
+static const Value *builtin_arange(Checker *cx, const Bound *b) {
   int64_t n;
   return known_int(cx, b, 0, "the size of a tensor", &n) ? iota(cx, n, b->at) : POISON;
 }
 
 /* i == 0 .. n-1 along a new last axis */
-static const Value *hot(Checker *cx, const Value *i, int64_t n, Span at)
-{
+static const Value *hot(Checker *cx, const Value *i, int64_t n, Span at) {
   Shape shape = i->shape, column = i->shape;
   if (shape.rank == MAX_RANK) {
     CHECK_DIAG(cx, E0221, at, arena_printf(cx->arena, "more than %d axes", MAX_RANK));
@@ -233,8 +212,7 @@ static const Value *hot(Checker *cx, const Value *i, int64_t n, Span at)
   return tensor_binary(cx, OP_EQ, tensor_reshape(cx, i, column, at), iota(cx, n, at), shape, NULL, at);
 }
 
-static const Value *builtin_one_hot(Checker *cx, const Bound *b)
-{
+static const Value *builtin_one_hot(Checker *cx, const Bound *b) {
   int64_t n;
   const Value *i = tensor_arg(cx, b, 0);
   if (i->kind != VAL_TENSOR || !known_int(cx, b, 1, "the size of a tensor", &n))
@@ -246,8 +224,7 @@ static const Value *builtin_one_hot(Checker *cx, const Bound *b)
 
 /* ---- rearranging ---------------------------------------------------------------------------------------------------------- */
 
-static const Value *builtin_reshape(Checker *cx, const Bound *b)
-{
+static const Value *builtin_reshape(Checker *cx, const Bound *b) {
   Shape shape;
   const Value *x = tensor_arg(cx, b, 0);
   if (x->kind != VAL_TENSOR || !dims_arg(cx, b, &shape))
@@ -261,8 +238,7 @@ static const Value *builtin_reshape(Checker *cx, const Bound *b)
   return tensor_reshape(cx, x, shape, b->at);
 }
 
-static const Value *builtin_merge(Checker *cx, const Bound *b)
-{
+static const Value *builtin_merge(Checker *cx, const Bound *b) {
   const Value *x = tensor_arg(cx, b, 0);
   if (x->kind != VAL_TENSOR)
     return POISON;
@@ -273,8 +249,7 @@ static const Value *builtin_merge(Checker *cx, const Bound *b)
   return tensor_reshape(cx, x, shape, b->at);
 }
 
-static const Value *builtin_rows(Checker *cx, const Bound *b)
-{
+static const Value *builtin_rows(Checker *cx, const Bound *b) {
   int64_t n, first;
   const Value *x = tensor_arg(cx, b, 0), *i = int_arg(cx, b, 1);
   bool ok = known_int(cx, b, 2, "the number of rows", &n);
@@ -295,9 +270,9 @@ static const Value *builtin_rows(Checker *cx, const Bound *b)
   return tensor_slice(cx, x, starts, box, b->at);
 }
 
-static const Value *builtin_len(Checker *cx, const Bound *b)
-{
-  const Value *x = b->arg[0]->value ? b->arg[0]->value : check_expr(cx, b->arg[0]->expr, NULL); /* a size is public */
+static const Value *builtin_len(Checker *cx, const Bound *b) {
+  const Value *x =
+      b->arg[0]->value ? b->arg[0]->value : check_expr(cx, b->arg[0]->expr, NULL); /* a size is public */
   if (x->kind == VAL_POISON)
     return x;
   if (x->kind != VAL_TENSOR || x->shape.rank == 0)
@@ -305,8 +280,7 @@ static const Value *builtin_len(Checker *cx, const Bound *b)
   return value_int(cx->arena, x->shape.dim[0]);
 }
 
-static const Value *builtin_concat(Checker *cx, const Bound *b)
-{
+static const Value *builtin_concat(Checker *cx, const Bound *b) {
   int n = b->rest_count;
   const Value **parts = ARENA_ARRAY(cx->arena, const Value *, n + 1);
   int64_t axis = 0;
@@ -336,8 +310,7 @@ static const Value *builtin_concat(Checker *cx, const Bound *b)
   return tensor_concat(cx, parts, n, (int)axis, shape, b->call->expr, b->at);
 }
 
-static const Value *builtin_T(Checker *cx, const Bound *b)
-{
+static const Value *builtin_T(Checker *cx, const Bound *b) {
   const Value *x = tensor_arg(cx, b, 0);
   int64_t axes[MAX_RANK];
   if (x->kind != VAL_TENSOR)
@@ -349,8 +322,7 @@ static const Value *builtin_T(Checker *cx, const Bound *b)
 
 /* ---- folding --------------------------------------------------------------------------------------------------------------- */
 
-static const Value *reduced(Checker *cx, const Bound *b, OpKind kind, const Value *x, int axis_index)
-{
+static const Value *reduced(Checker *cx, const Bound *b, OpKind kind, const Value *x, int axis_index) {
   int64_t axis;
   if (x->kind != VAL_TENSOR || !axis_arg(cx, b, axis_index, x, &axis))
     return POISON;
@@ -360,46 +332,39 @@ static const Value *reduced(Checker *cx, const Bound *b, OpKind kind, const Valu
   return tensor_reduce(cx, kind, x, axis, expr_of(b, 0), b->at);
 }
 
-static const Value *builtin_sum(Checker *cx, const Bound *b)
-{
+static const Value *builtin_sum(Checker *cx, const Bound *b) {
   return reduced(cx, b, OP_SUM, number_arg(cx, b, 0), 1);
 }
 
-static const Value *builtin_argmax(Checker *cx, const Bound *b)
-{
+static const Value *builtin_argmax(Checker *cx, const Bound *b) {
   return reduced(cx, b, OP_ARGMAX, number_arg(cx, b, 0), 1);
 }
 
-static const Value *builtin_argmin(Checker *cx, const Bound *b)
-{
+static const Value *builtin_argmin(Checker *cx, const Bound *b) {
   return reduced(cx, b, OP_ARGMIN, number_arg(cx, b, 0), 1);
 }
 
-static const Value *builtin_any(Checker *cx, const Bound *b)
-{
+static const Value *builtin_any(Checker *cx, const Bound *b) {
   return reduced(cx, b, OP_ANY, bool_arg(cx, b, 0), 1);
 }
 
-static const Value *builtin_all(Checker *cx, const Bound *b)
-{
+static const Value *builtin_all(Checker *cx, const Bound *b) {
   return reduced(cx, b, OP_ALL, bool_arg(cx, b, 0), 1);
 }
 
-static const Value *builtin_count(Checker *cx, const Bound *b)
-{
+static const Value *builtin_count(Checker *cx, const Bound *b) {
   return reduced(cx, b, OP_SUM, tensor_to_int(cx, bool_arg(cx, b, 0), b->at), 1);
 }
 
-static const Value *clash(Checker *cx, const Bound *b, const Value *x, const Value *y, int64_t left, int64_t right)
-{
+static const Value *clash(Checker *cx, const Bound *b, const Value *x, const Value *y, int64_t left,
+                          int64_t right) {
   Diag *d = CHECK_DIAG(cx, E0202, b->at, shape_text(cx->arena, &x->shape), shape_text(cx->arena, &y->shape));
   diag_label(d, "sizes %" PRId64 " and %" PRId64 " do not match", left, right);
   diag_note(d, "shapes are lined up from the right; a size matches an equal size, or 1");
   return POISON;
 }
 
-static const Value *extreme(Checker *cx, const Bound *b, OpKind fold, OpKind two)
-{
+static const Value *extreme(Checker *cx, const Bound *b, OpKind fold, OpKind two) {
   const Value *x = number_arg(cx, b, 0);
   Shape shape;
   int64_t left, right;
@@ -416,42 +381,53 @@ static const Value *extreme(Checker *cx, const Bound *b, OpKind fold, OpKind two
   return tensor_binary(cx, two, x, y, shape, b->call->expr, b->at);
 }
 
-static const Value *builtin_max(Checker *cx, const Bound *b)
-{
+static const Value *builtin_max(Checker *cx, const Bound *b) {
   return extreme(cx, b, OP_RMAX, OP_MAX2);
 }
 
-static const Value *builtin_min(Checker *cx, const Bound *b)
-{
+static const Value *builtin_min(Checker *cx, const Bound *b) {
   return extreme(cx, b, OP_RMIN, OP_MIN2);
 }
 
 /* ---- elementwise ------------------------------------------------------------------------------------------------------------- */
 
-static const Value *unary(Checker *cx, const Bound *b, OpKind kind)
-{
+static const Value *unary(Checker *cx, const Bound *b, OpKind kind) {
   const Value *x = number_arg(cx, b, 0);
   return x->kind == VAL_TENSOR ? tensor_unary(cx, kind, x, b->call->expr, b->at) : POISON;
 }
 
-static const Value *builtin_abs(Checker *cx, const Bound *b) { return unary(cx, b, OP_ABS); }
-static const Value *builtin_sign(Checker *cx, const Bound *b) { return unary(cx, b, OP_SIGN); }
-static const Value *builtin_exp(Checker *cx, const Bound *b) { return unary(cx, b, OP_EXP); }
-static const Value *builtin_log(Checker *cx, const Bound *b) { return unary(cx, b, OP_LOG); }
-static const Value *builtin_sqrt(Checker *cx, const Bound *b) { return unary(cx, b, OP_SQRT); }
-static const Value *builtin_tanh(Checker *cx, const Bound *b) { return unary(cx, b, OP_TANH); }
+static const Value *builtin_abs(Checker *cx, const Bound *b) {
+  return unary(cx, b, OP_ABS);
+}
+static const Value *builtin_sign(Checker *cx, const Bound *b) {
+  return unary(cx, b, OP_SIGN);
+}
+static const Value *builtin_exp(Checker *cx, const Bound *b) {
+  return unary(cx, b, OP_EXP);
+}
+static const Value *builtin_log(Checker *cx, const Bound *b) {
+  return unary(cx, b, OP_LOG);
+}
+static const Value *builtin_sqrt(Checker *cx, const Bound *b) {
+  return unary(cx, b, OP_SQRT);
+}
+static const Value *builtin_tanh(Checker *cx, const Bound *b) {
+  return unary(cx, b, OP_TANH);
+}
 
-static const Value *whole_number(Checker *cx, const Bound *b, OpKind kind)
-{
+static const Value *whole_number(Checker *cx, const Bound *b, OpKind kind) {
   const Value *x = number_arg(cx, b, 0);
   return x->kind == VAL_TENSOR && x->elem == EL_FIXED ? tensor_unary(cx, kind, x, b->call->expr, b->at) : x;
 }
 
-static const Value *builtin_round(Checker *cx, const Bound *b) { return whole_number(cx, b, OP_ROUND); }
-static const Value *builtin_floor(Checker *cx, const Bound *b) { return whole_number(cx, b, OP_FLOOR); }
+static const Value *builtin_round(Checker *cx, const Bound *b) {
+  return whole_number(cx, b, OP_ROUND);
+}
+static const Value *builtin_floor(Checker *cx, const Bound *b) {
+  return whole_number(cx, b, OP_FLOOR);
+}
 
-static const Value *builtin_select(Checker *cx, const Bound *b)
-{
+static const Value *builtin_select(Checker *cx, const Bound *b) {
   const Value *c = bool_arg(cx, b, 0), *x = tensor_arg(cx, b, 1), *y = tensor_arg(cx, b, 2);
   Shape shape;
   int64_t left, right;
@@ -468,8 +444,7 @@ static const Value *builtin_select(Checker *cx, const Bound *b)
   return tensor_select(cx, c, x, y, shape, b->call->expr, b->at);
 }
 
-static const Value *public_lookup(Checker *cx, const Value *table, const Value *i, Span at)
-{
+static const Value *public_lookup(Checker *cx, const Value *table, const Value *i, Span at) {
   if (i->shape.rank == 1)
     return tensor_gather(cx, table, i, at);
   const Value *starts[MAX_RANK] = {i}, *row;
@@ -480,8 +455,7 @@ static const Value *public_lookup(Checker *cx, const Value *table, const Value *
 }
 
 /* The rows where the index is hit, summed: i scalar or vector, table [n, *s]. */
-static const Value *builtin_lookup(Checker *cx, const Bound *b)
-{
+static const Value *builtin_lookup(Checker *cx, const Bound *b) {
   const Value *table = number_arg(cx, b, 0), *i = tensor_arg(cx, b, 1);
   if (table->kind != VAL_TENSOR || i->kind != VAL_TENSOR)
     return POISON;
@@ -506,29 +480,26 @@ static const Value *builtin_lookup(Checker *cx, const Bound *b)
   return tensor_reduce(cx, OP_SUM, kept, i->shape.rank, NULL, b->at);
 }
 
-static const Value *clear_only(Checker *cx, const Bound *b, const Value *x, const char *what)
-{
+static const Value *clear_only(Checker *cx, const Bound *b, const Value *x, const char *what) {
   Diag *d = CHECK_DIAG(cx, E0404, b->at, check_kind_name(cx, x->place.index), what);
   diag_label(d, "%s", check_place_text(cx, x, true));
   diag_help(d, "reveal it first, or stay with fixed numbers");
   return POISON;
 }
 
-static const Value *builtin_int(Checker *cx, const Bound *b)
-{
+static const Value *builtin_int(Checker *cx, const Bound *b) {
   const Value *x = tensor_arg(cx, b, 0);
-  if (x->kind == VAL_TENSOR && x->elem == EL_FIXED && x->place.kind == PLACE_PRIVATE && !check_kind_has(cx, "floor"))
+  if (x->kind == VAL_TENSOR && x->elem == EL_FIXED && x->place.kind == PLACE_PRIVATE &&
+      !check_kind_has(cx, "floor"))
     return clear_only(cx, b, x, "round private numbers");
   return tensor_to_int(cx, x, b->at);
 }
 
-static const Value *builtin_fixed(Checker *cx, const Bound *b)
-{
+static const Value *builtin_fixed(Checker *cx, const Bound *b) {
   return tensor_to_fixed(cx, tensor_arg(cx, b, 0), b->at);
 }
 
-static const Value *builtin_float(Checker *cx, const Bound *b)
-{
+static const Value *builtin_float(Checker *cx, const Bound *b) {
   const Value *x = tensor_arg(cx, b, 0);
   if (x->kind == VAL_TENSOR && x->place.kind == PLACE_PRIVATE) {
     Diag *d = CHECK_DIAG(cx, E0205, b->at);
@@ -538,25 +509,26 @@ static const Value *builtin_float(Checker *cx, const Bound *b)
   return tensor_to_fixed(cx, x, b->at);
 }
 
-static const Value *builtin_conv2d(Checker *cx, const Bound *b)
-{
+static const Value *builtin_conv2d(Checker *cx, const Bound *b) {
   const Value *x = number_arg(cx, b, 0), *k = number_arg(cx, b, 1);
   int64_t pad = 0;
   Shape shape;
-  if (x->kind != VAL_TENSOR || k->kind != VAL_TENSOR || (b->arg[2] && !known_int(cx, b, 2, "the padding", &pad)))
+  if (x->kind != VAL_TENSOR || k->kind != VAL_TENSOR ||
+      (b->arg[2] && !known_int(cx, b, 2, "the padding", &pad)))
     return POISON;
   if (x->shape.rank != 4)
     return needs(cx, b, b->arg[0], "images [n, h, w, channels]", x);
   if (k->shape.rank != 4 || !shape_conv2d(&x->shape, &k->shape, pad, &shape))
-    return needs(cx, b, b->arg[1], arena_printf(cx->arena, "a kernel [kh, kw, %" PRId64 ", co] that fits into the image",
-                                                x->shape.dim[3]), k);
+    return needs(cx, b, b->arg[1],
+                 arena_printf(cx->arena, "a kernel [kh, kw, %" PRId64 ", co] that fits into the image",
+                              x->shape.dim[3]),
+                 k);
   return tensor_conv2d(cx, x, k, pad, shape, b->call->expr, b->at);
 }
 
 /* ---- randomness ---------------------------------------------------------------------------------------------------------------- */
 
-static Var *state_here(Checker *cx)
-{
+static Var *state_here(Checker *cx) {
   for (int i = 0; i < cx->states.count; i++)
     if (place_equal(cx->states.data[i]->place, cx->pi))
       return cx->states.data[i];
@@ -570,13 +542,13 @@ static Var *state_here(Checker *cx)
   return x;
 }
 
-static const Value *make_here(Checker *cx, OpKind kind, const Value *const *args, int n, Elem elem, Shape shape, Span at)
-{
+static const Value *make_here(Checker *cx, OpKind kind, const Value *const *args, int n, Elem elem,
+                              Shape shape, Span at) {
   return tensor_make(cx, kind, args, n, NULL, 0, elem, shape, cx->pi, at);
 }
 
-static const Value *draw(Checker *cx, OpKind kind, const Value *low, const Value *high, Elem elem, Shape shape, Span at)
-{
+static const Value *draw(Checker *cx, OpKind kind, const Value *low, const Value *high, Elem elem,
+                         Shape shape, Span at) {
   if (cx->constants_only) {
     CHECK_DIAG(cx, E0501, at, "a constant");
     return POISON;
@@ -588,8 +560,7 @@ static const Value *draw(Checker *cx, OpKind kind, const Value *low, const Value
   return v;
 }
 
-static const Value *builtin_seed(Checker *cx, const Bound *b)
-{
+static const Value *builtin_seed(Checker *cx, const Bound *b) {
   const Value *n = int_arg(cx, b, 0);
   if (n->kind != VAL_TENSOR || cx->constants_only)
     return POISON;
@@ -598,14 +569,12 @@ static const Value *builtin_seed(Checker *cx, const Bound *b)
   return &value_void;
 }
 
-static const Value *builtin_random_normal(Checker *cx, const Bound *b)
-{
+static const Value *builtin_random_normal(Checker *cx, const Bound *b) {
   Shape shape;
   return dims_arg(cx, b, &shape) ? draw(cx, OP_RANDN, NULL, NULL, EL_FIXED, shape, b->at) : POISON;
 }
 
-static const Value *builtin_random_uniform(Checker *cx, const Bound *b)
-{
+static const Value *builtin_random_uniform(Checker *cx, const Bound *b) {
   Shape shape;
   const Value *low = number_arg(cx, b, 0), *high = number_arg(cx, b, 1);
   if (low->kind != VAL_TENSOR || high->kind != VAL_TENSOR || !dims_arg(cx, b, &shape))
@@ -615,11 +584,11 @@ static const Value *builtin_random_uniform(Checker *cx, const Bound *b)
     if (v->shape.rank != 0 || v->place.kind == PLACE_PRIVATE)
       return needs(cx, b, b->arg[i], "a public number", v);
   }
-  return draw(cx, OP_RANDU, tensor_to_fixed(cx, low, b->at), tensor_to_fixed(cx, high, b->at), EL_FIXED, shape, b->at);
+  return draw(cx, OP_RANDU, tensor_to_fixed(cx, low, b->at), tensor_to_fixed(cx, high, b->at), EL_FIXED,
+              shape, b->at);
 }
 
-static const Value *builtin_permutation(Checker *cx, const Bound *b)
-{
+static const Value *builtin_permutation(Checker *cx, const Bound *b) {
   int64_t n;
   if (!known_int(cx, b, 0, "the size of a tensor", &n))
     return POISON;
@@ -628,8 +597,7 @@ static const Value *builtin_permutation(Checker *cx, const Bound *b)
 
 /* ---- input and output -------------------------------------------------------------------------------------------------------------- */
 
-static bool in_at_block(Checker *cx, const Bound *b)
-{
+static bool in_at_block(Checker *cx, const Bound *b) {
   if (!check_is_joint(cx))
     return true;
   Diag *d = CHECK_DIAG(cx, E0315, b->at, b->builtin->name);
@@ -637,16 +605,15 @@ static bool in_at_block(Checker *cx, const Bound *b)
   return false;
 }
 
-static PartySet here_set(const Checker *cx)
-{
+static PartySet here_set(const Checker *cx) {
   if (cx->pi.kind == PLACE_AT)
     return party_one(cx->pi.index);
   const PartyDecl *f = &cx->program->parties.data[cx->pi.index];
   return party_range(f->first, f->count);
 }
 
-static int slot_of(Checker *cx, const Bound *b, const char *name, const char *field, IrType type, bool is_output)
-{
+static int slot_of(Checker *cx, const Bound *b, const char *name, const char *field, IrType type,
+                   bool is_output) {
   Program *p = cx->program;
   PartySet owner = here_set(cx);
   for (int i = 0; i < p->slots.count; i++) {
@@ -662,12 +629,18 @@ static int slot_of(Checker *cx, const Bound *b, const char *name, const char *fi
     diag_note(d, "one file has one type");
     return -1;
   }
-  VEC_PUSH(cx->arena, &p->slots, ((Slot){.name = name, .field = field, .type = type, .owner = owner, .is_output = is_output, .span = b->at}));
+  VEC_PUSH(cx->arena, &p->slots,
+           ((Slot){.name = name,
+                   .field = field,
+                   .type = type,
+                   .owner = owner,
+                   .is_output = is_output,
+                   .span = b->at}));
   return p->slots.count - 1;
 }
 
-static const Value *input_leaf(Checker *cx, const Bound *b, const char *name, const char *field, const Type *t)
-{
+static const Value *input_leaf(Checker *cx, const Bound *b, const char *name, const char *field,
+                               const Type *t) {
   IrType type = {.elem = t->elem, .shape = t->shape};
   const char *full = field ? arena_printf(cx->arena, "%s.%s", name, field) : name;
   int slot = slot_of(cx, b, full, field, type, false);
@@ -680,8 +653,8 @@ static const Value *input_leaf(Checker *cx, const Bound *b, const char *name, co
   return value_of(cx->arena, op);
 }
 
-static const Value *input_of(Checker *cx, const Bound *b, const char *name, const char *field, const Type *t)
-{
+static const Value *input_of(Checker *cx, const Bound *b, const char *name, const char *field,
+                             const Type *t) {
   int n = t->kind == TY_STRUCT ? t->st->decl->fields.count : 0;
   const Value **items = ARENA_ARRAY(cx->arena, const Value *, n + 1);
   if (t->kind == TY_TENSOR)
@@ -692,15 +665,15 @@ static const Value *input_of(Checker *cx, const Bound *b, const char *name, cons
   }
   for (int i = 0; i < n; i++) {
     const char *part = t->st->decl->fields.data[i].name;
-    items[i] = input_of(cx, b, name, field ? arena_printf(cx->arena, "%s.%s", field, part) : part, t->st->fields[i]);
+    items[i] =
+        input_of(cx, b, name, field ? arena_printf(cx->arena, "%s.%s", field, part) : part, t->st->fields[i]);
     if (items[i]->kind == VAL_POISON)
       return POISON;
   }
   return value_items(cx->arena, VAL_STRUCT, t->st, items, n);
 }
 
-static const Value *builtin_input(Checker *cx, const Bound *b)
-{
+static const Value *builtin_input(Checker *cx, const Bound *b) {
   const char *name = string_arg(cx, b, 0);
   if (!in_at_block(cx, b) || !name)
     return POISON;
@@ -708,20 +681,21 @@ static const Value *builtin_input(Checker *cx, const Bound *b)
     return input_of(cx, b, name, NULL, b->want);
   Diag *d = CHECK_DIAG(cx, E0207, b->at, "input");
   diag_label(d, "type unknown");
-  diag_note(d, "all shapes are fixed when the program is compiled; a file that does not fit is refused at run time");
+  diag_note(
+      d,
+      "all shapes are fixed when the program is compiled; a file that does not fit is refused at run time");
   const Stmt *s = cx->statement;
   if (s && s->kind == ST_LET && !s->type && !s->is_tuple_pattern) {
     const char *secret = s->value->kind == EX_SHARE ? "private fixed" : "float";
-    diag_help(d, "say what is in the file: `%s %s: %s[100, 2] = %s`", s->is_var ? "var" : "let", s->pattern.data[0].name,
-              secret, span_text(cx->arena, s->value->span));
+    diag_help(d, "say what is in the file: `%s %s: %s[100, 2] = %s`", s->is_var ? "var" : "let",
+              s->pattern.data[0].name, secret, span_text(cx->arena, s->value->span));
   } else {
     diag_help(d, "say what is in the file: `let x: float[100, 2] = %s`", span_text(cx->arena, b->at));
   }
   return POISON;
 }
 
-static const Value *builtin_more(Checker *cx, const Bound *b)
-{
+static const Value *builtin_more(Checker *cx, const Bound *b) {
   const char *name = string_arg(cx, b, 0);
   if (!in_at_block(cx, b) || !name)
     return POISON;
@@ -733,8 +707,7 @@ static const Value *builtin_more(Checker *cx, const Bound *b)
   return value_of(cx->arena, op);
 }
 
-static const Value *builtin_output(Checker *cx, const Bound *b)
-{
+static const Value *builtin_output(Checker *cx, const Bound *b) {
   Leaves leaves = {0};
   const char *name = string_arg(cx, b, 0);
   const Value *v = value_of_arg(cx, b->arg[1], NULL);
@@ -767,13 +740,11 @@ typedef struct Line {
   const char *text;
 } Line;
 
-static void line_text(Checker *cx, Line *l, const char *text)
-{
+static void line_text(Checker *cx, Line *l, const char *text) {
   l->text = l->text ? arena_printf(cx->arena, "%s%s", l->text, text) : text;
 }
 
-static void line_value(Checker *cx, Line *l, const Value *v)
-{
+static void line_value(Checker *cx, Line *l, const Value *v) {
   if (v->kind == VAL_STRING) {
     line_text(cx, l, v->text);
     return;
@@ -797,8 +768,7 @@ static void line_value(Checker *cx, Line *l, const Value *v)
   line_text(cx, l, ")");
 }
 
-static const Value *first_private(Checker *cx, const Value *v)
-{
+static const Value *first_private(Checker *cx, const Value *v) {
   Leaves leaves = {0};
   value_leaves(cx->arena, v, &leaves);
   for (int i = 0; i < leaves.list.count; i++)
@@ -807,8 +777,7 @@ static const Value *first_private(Checker *cx, const Value *v)
   return NULL;
 }
 
-static void private_print(Checker *cx, const Bound *b, const CallArg *a, const Value *leaf)
-{
+static void private_print(Checker *cx, const Bound *b, const CallArg *a, const Value *leaf) {
   const char *call = span_text(cx->arena, b->at), *text = span_text(cx->arena, a->expr->span);
   const Expr *e = b->call->expr;
   Diag *d = CHECK_DIAG(cx, E0307, a->expr->span);
@@ -818,12 +787,13 @@ static void private_print(Checker *cx, const Bound *b, const CallArg *a, const V
   if ((int)strlen(call) == b->at.end - b->at.start && e->span.start == b->at.start)
     diag_help(d, "publish it: `%.*sreveal %s%s`", before, call, text, call + after);
   diag_help(d, "or show it to one party: `let s = reveal %s to %s` and `at %s { print(s) }`", text,
-            leaf->origin && strncmp(leaf->origin->text, "shared by ", 10) == 0 ? leaf->origin->text + 10 : "client",
-            leaf->origin && strncmp(leaf->origin->text, "shared by ", 10) == 0 ? leaf->origin->text + 10 : "client");
+            leaf->origin && strncmp(leaf->origin->text, "shared by ", 10) == 0 ? leaf->origin->text + 10
+                                                                               : "client",
+            leaf->origin && strncmp(leaf->origin->text, "shared by ", 10) == 0 ? leaf->origin->text + 10
+                                                                               : "client");
 }
 
-static const Value *builtin_print(Checker *cx, const Bound *b)
-{
+static const Value *builtin_print(Checker *cx, const Bound *b) {
   Line l = {0};
   bool bad = false;
   for (int i = 0; i < b->rest_count; i++) {
@@ -857,8 +827,7 @@ static const Value *builtin_print(Checker *cx, const Bound *b)
   return &value_void;
 }
 
-static const Value *builtin_progress(Checker *cx, const Bound *b)
-{
+static const Value *builtin_progress(Checker *cx, const Bound *b) {
   const char *label = string_arg(cx, b, 0);
   const Value *done = int_arg(cx, b, 1), *total = int_arg(cx, b, 2);
   if (!label || done->kind != VAL_TENSOR || total->kind != VAL_TENSOR)
@@ -872,8 +841,7 @@ static const Value *builtin_progress(Checker *cx, const Bound *b)
   return &value_void;
 }
 
-static const Value *builtin_assert_near(Checker *cx, const Bound *b)
-{
+static const Value *builtin_assert_near(Checker *cx, const Bound *b) {
   const Value *v[3];
   Shape shape;
   int64_t left, right;
@@ -902,14 +870,12 @@ static const Value *builtin_assert_near(Checker *cx, const Bound *b)
   return &value_void;
 }
 
-static const Value *builtin_store(Checker *cx, const Bound *b)
-{
+static const Value *builtin_store(Checker *cx, const Bound *b) {
   CHECK_DIAG(cx, E0901, b->at, "`store`");
   return POISON;
 }
 
-static const Value *builtin_load(Checker *cx, const Bound *b)
-{
+static const Value *builtin_load(Checker *cx, const Bound *b) {
   CHECK_DIAG(cx, E0901, b->at, "`load`");
   return POISON;
 }
@@ -924,31 +890,26 @@ static const Builtin table[] = {
 
 enum { COUNT = sizeof table / sizeof *table };
 
-const Builtin *builtin_find(const char *name)
-{
+const Builtin *builtin_find(const char *name) {
   for (int i = 0; i < COUNT; i++)
     if (strcmp(table[i].name, name) == 0)
       return &table[i];
   return NULL;
 }
 
-int builtin_total(void)
-{
+int builtin_total(void) {
   return COUNT;
 }
 
-const char *builtin_name(int i)
-{
+const char *builtin_name(int i) {
   return table[i].name;
 }
 
-const char *builtin_doc(int i)
-{
+const char *builtin_doc(int i) {
   return table[i].doc;
 }
 
-const char *builtin_parameters(int i)
-{
+const char *builtin_parameters(int i) {
   return table[i].parameters;
 }
 
@@ -958,8 +919,7 @@ typedef struct Parameter {
   bool optional, rest;
 } Parameter;
 
-static int parameters_of(const Builtin *b, Parameter *out)
-{
+static int parameters_of(const Builtin *b, Parameter *out) {
   int n = 0;
   for (const char *p = b->parameters; *p; n++) {
     const char *end = strchr(p, ',');
@@ -976,11 +936,12 @@ static int parameters_of(const Builtin *b, Parameter *out)
   return n;
 }
 
-static bool bind(Checker *cx, const Builtin *builtin, const Call *call, Bound *b)
-{
+static bool bind(Checker *cx, const Builtin *builtin, const Call *call, Bound *b) {
   Parameter p[MOST_PARAMETERS];
   int n = parameters_of(builtin, p), next = 0;
-  *b = (Bound){.builtin = builtin, .call = call, .at = call->expr->span,
+  *b = (Bound){.builtin = builtin,
+               .call = call,
+               .at = call->expr->span,
                .rest = ARENA_ARRAY(cx->arena, const CallArg *, call->count + 1)};
   for (int i = 0; i < call->count; i++) {
     const CallArg *a = &call->args[i];
@@ -997,7 +958,8 @@ static bool bind(Checker *cx, const Builtin *builtin, const Call *call, Bound *b
       continue;
     }
     if (k >= n) {
-      CHECK_DIAG(cx, E0128, call->expr->span, builtin->name, arena_printf(cx->arena, "%d argument%s", n, n == 1 ? "" : "s"),
+      CHECK_DIAG(cx, E0128, call->expr->span, builtin->name,
+                 arena_printf(cx->arena, "%d argument%s", n, n == 1 ? "" : "s"),
                  arena_printf(cx->arena, "%d", call->count));
       return false;
     }
@@ -1016,8 +978,7 @@ static bool bind(Checker *cx, const Builtin *builtin, const Call *call, Bound *b
   return true;
 }
 
-const Value *builtin_call(Checker *cx, const Builtin *builtin, const Call *call, const Type *want)
-{
+const Value *builtin_call(Checker *cx, const Builtin *builtin, const Call *call, const Type *want) {
   Bound b;
   if (!bind(cx, builtin, call, &b))
     return POISON;

@@ -5,14 +5,12 @@
 
 /* ---- messages ------------------------------------------------------------------------------------------------------- */
 
-static const Frame *shown_frame(const Checker *cx)
-{
+static const Frame *shown_frame(const Checker *cx) {
   return cx->blame ? cx->blame : cx->frame;
 }
 
 /* "in sigmoid (prelude.tfe:6), called from predict (logreg.tfe:15), called from model.tfe:36" */
-Diag *check_chained(Checker *cx, Diag *d)
-{
+Diag *check_chained(Checker *cx, Diag *d) {
   const Frame *f = cx->frame ? shown_frame(cx) : NULL;
   if (!f || !f->fn)
     return d;
@@ -26,8 +24,7 @@ Diag *check_chained(Checker *cx, Diag *d)
   return d;
 }
 
-const Site *check_site(Checker *cx, Span at)
-{
+const Site *check_site(Checker *cx, Span at) {
   const Frame *f = cx->frame ? shown_frame(cx) : NULL;
   Site *s = ARENA_NEW(cx->arena, Site);
   s->span = at;
@@ -36,21 +33,18 @@ const Site *check_site(Checker *cx, Span at)
   return s;
 }
 
-const char *check_kind_name(Checker *cx, int instance)
-{
+const char *check_kind_name(Checker *cx, int instance) {
   return cx->program->protocols.data[instance].kind;
 }
 
-const char *check_party_text(Checker *cx, Place at)
-{
+const char *check_party_text(Checker *cx, Place at) {
   if (at.kind == PLACE_EACH)
     return cx->program->parties.data[at.index].name;
   const PartyDecl *d = party_decl(cx->program, at.index);
   return d->family ? arena_printf(cx->arena, "%s[%d]", d->name, at.index - d->first) : d->name;
 }
 
-const char *check_place_text(Checker *cx, const Value *v, bool with_type)
-{
+const char *check_place_text(Checker *cx, const Value *v, bool with_type) {
   Leaves leaves = {0};
   value_leaves(cx->arena, v, &leaves);
   const Value *leaf = v;
@@ -62,15 +56,12 @@ const char *check_place_text(Checker *cx, const Value *v, bool with_type)
   switch (leaf->place.kind) {
   case PLACE_PRIVATE:
     return arena_printf(cx->arena, "private%s%s (%s)", space, type, check_kind_name(cx, leaf->place.index));
-  case PLACE_PUBLIC:
-    return arena_printf(cx->arena, "public%s%s", space, type);
-  default:
-    return arena_printf(cx->arena, "%s%sat %s", type, space, check_party_text(cx, leaf->place));
+  case PLACE_PUBLIC: return arena_printf(cx->arena, "public%s%s", space, type);
+  default: return arena_printf(cx->arena, "%s%sat %s", type, space, check_party_text(cx, leaf->place));
   }
 }
 
-static const Value *leaf_at(Checker *cx, const Value *v, PlaceKind kind)
-{
+static const Value *leaf_at(Checker *cx, const Value *v, PlaceKind kind) {
   Leaves leaves = {0};
   value_leaves(cx->arena, v, &leaves);
   for (int i = 0; i < leaves.list.count; i++)
@@ -86,8 +77,7 @@ typedef struct Search {
   const Value *value;
 } Search;
 
-static void search_expr(Walk *w, const Expr *e)
-{
+static void search_expr(Walk *w, const Expr *e) {
   Search *s = w->data;
   if (s->found || e->kind != EX_NAME)
     return;
@@ -96,8 +86,7 @@ static void search_expr(Walk *w, const Expr *e)
     s->found = e;
 }
 
-const Expr *check_find_name(Checker *cx, const Expr *e, PlaceKind kind, const Value **value)
-{
+const Expr *check_find_name(Checker *cx, const Expr *e, PlaceKind kind, const Value **value) {
   Search s = {.cx = cx, .kind = kind};
   Walk w = {search_expr, NULL, &s};
   check_walk_expr(&w, e);
@@ -105,8 +94,7 @@ const Expr *check_find_name(Checker *cx, const Expr *e, PlaceKind kind, const Va
   return s.found;
 }
 
-const char *check_quoted(Checker *cx, const Expr *e)
-{
+const char *check_quoted(Checker *cx, const Expr *e) {
   if (!e || (e->kind != EX_NAME && e->kind != EX_FIELD))
     return "this value";
   return arena_printf(cx->arena, "`%s`", span_text(cx->arena, e->span));
@@ -114,26 +102,22 @@ const char *check_quoted(Checker *cx, const Expr *e)
 
 /* ---- places --------------------------------------------------------------------------------------------------------- */
 
-bool check_in_protocol(const Checker *cx)
-{
+bool check_in_protocol(const Checker *cx) {
   return cx->open.count > 0;
 }
 
-Place check_private_place(const Checker *cx)
-{
+Place check_private_place(const Checker *cx) {
   assert(cx->open.count);
   return (Place){PLACE_PRIVATE, cx->open.data[cx->open.count - 1].instance};
 }
 
-bool check_kind_has(const Checker *cx, const char *function)
-{
+bool check_kind_has(const Checker *cx, const char *function) {
   return cx->open.count && module_kind_has(cx->open.data[cx->open.count - 1].kind, function);
 }
 
 /* ---- the program ------------------------------------------------------------------------------------------------------ */
 
-static Checker *checker_new(Arena *a, Diags *diags, const Source *root, const CheckOptions *options)
-{
+static Checker *checker_new(Arena *a, Diags *diags, const Source *root, const CheckOptions *options) {
   Checker *cx = ARENA_NEW(a, Checker);
   cx->arena = a;
   cx->diags = diags;
@@ -150,8 +134,7 @@ static Checker *checker_new(Arena *a, Diags *diags, const Source *root, const Ch
 }
 
 /* A library has no parties; its tests run at one. */
-static void add_tester(Checker *cx)
-{
+static void add_tester(Checker *cx) {
   if (!cx->options->test || cx->program->party_count)
     return;
   PartyDecl d = {.name = arena_intern_z(cx->arena, "tester"), .count = 1};
@@ -159,8 +142,7 @@ static void add_tester(Checker *cx)
   cx->program->party_count = 1;
 }
 
-static void run_test(Checker *cx, const char *name)
-{
+static void run_test(Checker *cx, const char *name) {
   const Module *m = cx->root->ast;
   for (int i = 0; i < m->decls.count; i++) {
     const Decl *d = m->decls.data[i];
@@ -171,8 +153,7 @@ static void run_test(Checker *cx, const char *name)
   }
 }
 
-static bool is_used(const IrBlock *b, const Op *op)
-{
+static bool is_used(const IrBlock *b, const Op *op) {
   for (int i = 0; i < b->ops.count; i++) {
     const Op *user = b->ops.data[i];
     for (int k = 0; k < user->args.count; k++)
@@ -189,8 +170,7 @@ static bool is_used(const IrBlock *b, const Op *op)
 }
 
 /* First generator states go in front of everything. */
-static void place_entropy(Checker *cx)
-{
+static void place_entropy(Checker *cx) {
   IrBlock *body = cx->program->body, old = *body;
   body->ops.data = NULL;
   body->ops.count = body->ops.capacity = 0;
@@ -205,8 +185,7 @@ static void place_entropy(Checker *cx)
 }
 
 /* more("x") asks about the slot of input("x"), or the first field's of a struct. */
-static void find_slots(Checker *cx)
-{
+static void find_slots(Checker *cx) {
   const Program *p = cx->program;
   for (int i = 0; i < cx->mores.count; i++) {
     Op *op = cx->mores.data[i];
@@ -224,15 +203,14 @@ static void find_slots(Checker *cx)
 }
 
 /* The root statements in a scope of their own, so that what is never used is found. */
-static void run_root(Checker *cx)
-{
-  const Block root = {.stmts = {cx->root->ast->stmts.data, cx->root->ast->stmts.count, cx->root->ast->stmts.count}};
+static void run_root(Checker *cx) {
+  const Block root = {
+      .stmts = {cx->root->ast->stmts.data, cx->root->ast->stmts.count, cx->root->ast->stmts.count}};
   check_block(cx, &root, false, NULL);
 }
 
 /* Constants nobody needs are checked too. */
-static void evaluate_globals(Checker *cx)
-{
+static void evaluate_globals(Checker *cx) {
   for (int i = 0; i < module_count(cx->modules); i++) {
     Unit *u = module_at(cx->modules, i);
     for (int k = 0; k < u->globals.count; k++)
@@ -240,8 +218,7 @@ static void evaluate_globals(Checker *cx)
   }
 }
 
-static void check_kinds(Checker *cx)
-{
+static void check_kinds(Checker *cx) {
   const Module *m = cx->root->ast;
   const Decl *kind;
   for (int i = 0; i < m->decls.count; i++)
@@ -252,8 +229,7 @@ static void check_kinds(Checker *cx)
     }
 }
 
-Program *check_program(Arena *a, Diags *diags, const Source *root, const CheckOptions *options)
-{
+Program *check_program(Arena *a, Diags *diags, const Source *root, const CheckOptions *options) {
   Checker *cx = checker_new(a, diags, root, options);
   if (diag_error_count(diags))
     return NULL;
@@ -277,8 +253,7 @@ Program *check_program(Arena *a, Diags *diags, const Source *root, const CheckOp
   return cx->program;
 }
 
-CheckNames check_tests(Arena *a, Diags *diags, const Source *root, const CheckOptions *options)
-{
+CheckNames check_tests(Arena *a, Diags *diags, const Source *root, const CheckOptions *options) {
   CheckNames names = {0};
   const Module *m = ast_parse(a, diags, root);
   (void)options;

@@ -16,9 +16,9 @@ typedef struct CheckOptions {
   int include_count;
   const char *const *defines; /* "epochs=20" */
   int define_count;
-  bool force_clear;           /* every protocol becomes kind clear at its first server */
-  const char *test;           /* NULL: the statements of the root file; else this test block instead */
-  bool test_clear;            /* the test's protocols become kind clear */
+  bool force_clear; /* every protocol becomes kind clear at its first server */
+  const char *test; /* NULL: the statements of the root file; else this test block instead */
+  bool test_clear;  /* the test's protocols become kind clear */
 } CheckOptions;
 
 /* The joint program; NULL if there were errors, which are in diags. */

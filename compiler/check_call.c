@@ -5,20 +5,18 @@
 
 typedef struct Found {
   Unit *unit;
-  const Decl *decl;         /* DECL_FN or DECL_STRUCT */
+  const Decl *decl; /* DECL_FN or DECL_STRUCT */
   const Builtin *builtin;
-  int overloads;            /* functions of this name in the module */
+  int overloads; /* functions of this name in the module */
 } Found;
 
-static const char *first_struct_name(const Decl *fn)
-{
+static const char *first_struct_name(const Decl *fn) {
   const TypeExpr *t = fn->parms.count ? fn->parms.data[0].type : NULL;
   return t && !t->is_tuple ? t->name : NULL;
 }
 
 /* Functions of one name in one module differ in the struct type of the first parameter. */
-static bool find_in(Unit *u, const char *name, const Value *first, Found *out)
-{
+static bool find_in(Unit *u, const char *name, const Value *first, Found *out) {
   int count = 0;
   const Decl *any = NULL, *fits = NULL;
   for (int i = 0; u && i < u->ast->decls.count; i++) {
@@ -27,7 +25,8 @@ static bool find_in(Unit *u, const char *name, const Value *first, Found *out)
       continue;
     count++;
     any = any ? any : d;
-    if (d->kind == DECL_FN && first && first->kind == VAL_STRUCT && first_struct_name(d) == first->st->decl->name)
+    if (d->kind == DECL_FN && first && first->kind == VAL_STRUCT &&
+        first_struct_name(d) == first->st->decl->name)
       fits = d;
   }
   if (!any)
@@ -36,8 +35,8 @@ static bool find_in(Unit *u, const char *name, const Value *first, Found *out)
   return true;
 }
 
-static bool find_function(Checker *cx, const char *name, const Value *receiver, const Value *first, Found *out)
-{
+static bool find_function(Checker *cx, const char *name, const Value *receiver, const Value *first,
+                          Found *out) {
   if (find_in(cx->frame->unit, name, first, out))
     return true;
   if (receiver && receiver->kind == VAL_STRUCT && find_in(receiver->st->unit, name, first, out))
@@ -48,8 +47,7 @@ static bool find_function(Checker *cx, const char *name, const Value *receiver, 
   return out->builtin != NULL;
 }
 
-void check_unknown_function(Checker *cx, const Unit *u, const char *name, Span at)
-{
+void check_unknown_function(Checker *cx, const Unit *u, const char *name, Span at) {
   VEC(const char *) names = {0};
   const Unit *units[] = {u, module_prelude(cx->modules)};
   for (int k = 0; k < 2; k++)
@@ -69,8 +67,7 @@ void check_unknown_function(Checker *cx, const Unit *u, const char *name, Span a
 
 /* ---- arguments -------------------------------------------------------------------------------------------------------- */
 
-static bool bind_arguments(Checker *cx, const Decl *fn, const Call *call, const CallArg **of)
-{
+static bool bind_arguments(Checker *cx, const Decl *fn, const Call *call, const CallArg **of) {
   int n = fn->parms.count, next = 0;
   for (int i = 0; i < call->count; i++) {
     const CallArg *a = &call->args[i];
@@ -83,7 +80,8 @@ static bool bind_arguments(Checker *cx, const Decl *fn, const Call *call, const 
         return false;
       }
     } else if (next++ >= n) {
-      CHECK_DIAG(cx, E0128, call->expr->span, fn->name, arena_printf(cx->arena, "%d argument%s", n, n == 1 ? "" : "s"),
+      CHECK_DIAG(cx, E0128, call->expr->span, fn->name,
+                 arena_printf(cx->arena, "%d argument%s", n, n == 1 ? "" : "s"),
                  arena_printf(cx->arena, "%d", call->count));
       return false;
     }
@@ -101,16 +99,14 @@ static bool bind_arguments(Checker *cx, const Decl *fn, const Call *call, const 
   return true;
 }
 
-static bool is_part_of_variable(const Expr *e)
-{
+static bool is_part_of_variable(const Expr *e) {
   while (e->kind == EX_FIELD)
     e = e->left;
   return e->kind == EX_NAME;
 }
 
 /* `var` arguments are variables that can change, and not one another's parts. */
-static bool check_var_argument(Checker *cx, const Decl *fn, int k, const CallArg *const *of)
-{
+static bool check_var_argument(Checker *cx, const Decl *fn, int k, const CallArg *const *of) {
   const Expr *e = of[k] ? of[k]->expr : NULL;
   if (!e || !is_part_of_variable(e)) {
     CHECK_DIAG(cx, E0131, e ? e->span : cx->here, fn->name, fn->parms.data[k].name);
@@ -135,8 +131,7 @@ static bool check_var_argument(Checker *cx, const Decl *fn, int k, const CallArg
   return true;
 }
 
-static const Value *argument_value(Checker *cx, const Parm *p, const CallArg *a, Frame *callee)
-{
+static const Value *argument_value(Checker *cx, const Parm *p, const CallArg *a, Frame *callee) {
   Frame *caller = cx->frame;
   const Type *want = NULL;
   if (a && a->value)
@@ -151,15 +146,18 @@ static const Value *argument_value(Checker *cx, const Parm *p, const CallArg *a,
   return v;
 }
 
-static const Value *match_parm(Checker *cx, const Decl *fn, int k, const Value *v, const CallArg *a, Frame *callee,
-                               bool later)
-{
+static const Value *match_parm(Checker *cx, const Decl *fn, int k, const Value *v, const CallArg *a,
+                               Frame *callee, bool later) {
   const Parm *p = &fn->parms.data[k];
   Frame *caller = cx->frame;
   if (!p->type || value_is_poison(v))
     return v;
-  Matching m = {.fn = fn, .parm = p->name, .value_span = a ? a->expr->span : cx->here, .value_expr = a ? a->expr : NULL,
-                .later_names = later, .parm_index = k};
+  Matching m = {.fn = fn,
+                .parm = p->name,
+                .value_span = a ? a->expr->span : cx->here,
+                .value_expr = a ? a->expr : NULL,
+                .later_names = later,
+                .parm_index = k};
   cx->frame = callee;
   cx->blame = caller;
   v = check_match(cx, p->type, v, &m);
@@ -168,8 +166,7 @@ static const Value *match_parm(Checker *cx, const Decl *fn, int k, const Value *
   return v;
 }
 
-static bool pass_arguments(Checker *cx, const Decl *fn, const CallArg *const *of, Frame *callee, Var **vars)
-{
+static bool pass_arguments(Checker *cx, const Decl *fn, const CallArg *const *of, Frame *callee, Var **vars) {
   bool ok = true;
   cx->deferred = false;
   for (int k = 0; k < fn->parms.count; k++) {
@@ -201,8 +198,7 @@ static bool pass_arguments(Checker *cx, const Decl *fn, const CallArg *const *of
 
 /* ---- expansion --------------------------------------------------------------------------------------------------------- */
 
-static bool calls_itself(Checker *cx, const Decl *fn, const Call *call)
-{
+static bool calls_itself(Checker *cx, const Decl *fn, const Call *call) {
   for (const Frame *f = cx->frame; f; f = f->caller) {
     if (f->fn != fn)
       continue;
@@ -215,8 +211,7 @@ static bool calls_itself(Checker *cx, const Decl *fn, const Call *call)
   return false;
 }
 
-static bool copy_out(Checker *cx, const Decl *fn, const CallArg *const *of, Var *const *vars)
-{
+static bool copy_out(Checker *cx, const Decl *fn, const CallArg *const *of, Var *const *vars) {
   bool ok = true;
   for (int k = 0; k < fn->parms.count; k++)
     if (fn->parms.data[k].is_var)
@@ -224,24 +219,21 @@ static bool copy_out(Checker *cx, const Decl *fn, const CallArg *const *of, Var 
   return ok;
 }
 
-static void mark_expanded(Checker *cx, const Decl *fn)
-{
+static void mark_expanded(Checker *cx, const Decl *fn) {
   for (int i = 0; i < cx->expanded.count; i++)
     if (cx->expanded.data[i] == fn)
       return;
   VEC_PUSH(cx->arena, &cx->expanded, fn);
 }
 
-static void lint_marked(Checker *cx, const Decl *fn, const Frame *callee, int errors)
-{
+static void lint_marked(Checker *cx, const Decl *fn, const Frame *callee, int errors) {
   if (!fn->reveals || callee->reveals || cx->quiet || diag_error_count(cx->diags) != errors)
     return;
   Diag *d = CHECK_DIAG(cx, W0608, fn->name_span, fn->name);
   diag_help(d, "remove `reveals`");
 }
 
-static const Value *expand(Checker *cx, const Found *found, const Call *call)
-{
+static const Value *expand(Checker *cx, const Found *found, const Call *call) {
   const Decl *fn = found->decl;
   const CallArg **of = ARENA_ARRAY(cx->arena, const CallArg *, fn->parms.count + 1);
   Var **vars = ARENA_ARRAY(cx->arena, Var *, fn->parms.count + 1);
@@ -268,16 +260,14 @@ static const Value *expand(Checker *cx, const Found *found, const Call *call)
 
 /* ---- struct constructors -------------------------------------------------------------------------------------------------- */
 
-static int field_index(const Decl *d, const char *name)
-{
+static int field_index(const Decl *d, const char *name) {
   for (int i = 0; i < d->fields.count; i++)
     if (d->fields.data[i].name == name)
       return i;
   return -1;
 }
 
-static const Value *field_value(Checker *cx, const Decl *d, int i, const CallArg *a, Frame *sizes)
-{
+static const Value *field_value(Checker *cx, const Decl *d, int i, const CallArg *a, Frame *sizes) {
   Frame *caller = cx->frame;
   const TypeExpr *t = d->fields.data[i].type;
   cx->frame = sizes;
@@ -299,8 +289,7 @@ static const Value *field_value(Checker *cx, const Decl *d, int i, const CallArg
   return v;
 }
 
-static const Value *construct(Checker *cx, const Found *found, const Call *call)
-{
+static const Value *construct(Checker *cx, const Found *found, const Call *call) {
   const Decl *d = found->decl;
   int n = d->fields.count;
   const Value **items = ARENA_ARRAY(cx->arena, const Value *, n + 1);
@@ -343,18 +332,19 @@ static const Value *construct(Checker *cx, const Found *found, const Call *call)
 
 /* ---- the call ---------------------------------------------------------------------------------------------------------------- */
 
-static const Value *dispatch(Checker *cx, const Found *f, Call *call, const Type *want)
-{
+static const Value *dispatch(Checker *cx, const Found *f, Call *call, const Type *want) {
   if (f->builtin)
     return builtin_call(cx, f->builtin, call, want);
   return f->decl->kind == DECL_STRUCT ? construct(cx, f, call) : expand(cx, f, call);
 }
 
-static Call call_of(Checker *cx, const Expr *e, const Expr *receiver, const Value *value)
-{
+static Call call_of(Checker *cx, const Expr *e, const Expr *receiver, const Value *value) {
   int first = receiver != NULL;
-  Call call = {.expr = e, .name = e->left->name, .name_span = first ? e->left->name_span : e->left->span,
-               .count = e->args.count + first, .args = ARENA_ARRAY(cx->arena, CallArg, e->args.count + 1)};
+  Call call = {.expr = e,
+               .name = e->left->name,
+               .name_span = first ? e->left->name_span : e->left->span,
+               .count = e->args.count + first,
+               .args = ARENA_ARRAY(cx->arena, CallArg, e->args.count + 1)};
   if (first)
     call.args[0] = (CallArg){NULL, receiver, value};
   for (int i = 0; i < e->args.count; i++)
@@ -363,13 +353,11 @@ static Call call_of(Checker *cx, const Expr *e, const Expr *receiver, const Valu
 }
 
 /* Where overloads exist the first argument decides, so it is evaluated before the function is known. */
-static bool needs_first(const Found *f)
-{
+static bool needs_first(const Found *f) {
   return f->decl && f->overloads > 1;
 }
 
-static const Value *call_named(Checker *cx, const Expr *e, Unit *u, const Type *want)
-{
+static const Value *call_named(Checker *cx, const Expr *e, Unit *u, const Type *want) {
   Found f;
   Call call = call_of(cx, e, NULL, NULL);
   bool found = u ? find_in(u, call.name, NULL, &f) : find_function(cx, call.name, NULL, NULL, &f);
@@ -384,8 +372,7 @@ static const Value *call_named(Checker *cx, const Expr *e, Unit *u, const Type *
   return dispatch(cx, &f, &call, want);
 }
 
-const Value *check_call(Checker *cx, const Expr *e, const Type *want)
-{
+const Value *check_call(Checker *cx, const Expr *e, const Type *want) {
   const Expr *callee = e->left;
   Found f;
   if (callee->kind == EX_NAME)

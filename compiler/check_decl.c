@@ -8,8 +8,7 @@
 
 /* ---- looking up --------------------------------------------------------------------------------------------------- */
 
-const Decl *check_decl_find(const Unit *u, DeclKind kind, const char *name)
-{
+const Decl *check_decl_find(const Unit *u, DeclKind kind, const char *name) {
   for (int i = 0; i < u->ast->decls.count; i++) {
     const Decl *d = u->ast->decls.data[i];
     if (d->kind == kind && d->name == name)
@@ -18,8 +17,7 @@ const Decl *check_decl_find(const Unit *u, DeclKind kind, const char *name)
   return NULL;
 }
 
-static const char *nearest_party(Checker *cx, const char *name)
-{
+static const char *nearest_party(Checker *cx, const char *name) {
   const char *names[MAX_PARTIES];
   int n = 0;
   for (int i = 0; i < cx->program->parties.count; i++)
@@ -27,23 +25,20 @@ static const char *nearest_party(Checker *cx, const char *name)
   return diag_nearest(name, names, n);
 }
 
-static const char *where_of(Checker *cx, Span s)
-{
+static const char *where_of(Checker *cx, Span s) {
   return source_where(cx->arena, s);
 }
 
 /* ---- parties ------------------------------------------------------------------------------------------------------ */
 
-const PartyDecl *check_decl_party(Checker *cx, const char *name)
-{
+const PartyDecl *check_decl_party(Checker *cx, const char *name) {
   for (int i = 0; i < cx->program->parties.count; i++)
     if (cx->program->parties.data[i].name == name)
       return &cx->program->parties.data[i];
   return NULL;
 }
 
-static void add_party(Checker *cx, const PlaceExpr *p)
-{
+static void add_party(Checker *cx, const PlaceExpr *p) {
   Program *prog = cx->program;
   int64_t count = 1;
   if (check_decl_party(cx, p->name)) {
@@ -57,22 +52,23 @@ static void add_party(Checker *cx, const PlaceExpr *p)
                arena_printf(cx->arena, "a program has 1 to %d parties", MAX_PARTIES));
     count = 1;
   }
-  PartyDecl d = {.name = p->name, .first = prog->party_count, .count = (int)count, .family = p->index != NULL,
+  PartyDecl d = {.name = p->name,
+                 .first = prog->party_count,
+                 .count = (int)count,
+                 .family = p->index != NULL,
                  .span = p->span};
   VEC_PUSH(cx->arena, &prog->parties, d);
   prog->party_count += d.count;
 }
 
-void check_decl_parties(Checker *cx)
-{
+void check_decl_parties(Checker *cx) {
   const Module *m = cx->root->ast;
   for (int i = 0; i < m->decls.count; i++)
     for (int k = 0; k < m->decls.data[i]->parties.count; k++)
       add_party(cx, &m->decls.data[i]->parties.data[k]);
 }
 
-static void unknown_party(Checker *cx, const PlaceExpr *p)
-{
+static void unknown_party(Checker *cx, const PlaceExpr *p) {
   Diag *d = CHECK_DIAG(cx, E0401, p->span, p->name);
   const Program *prog = cx->program;
   const char *list = "";
@@ -88,8 +84,7 @@ static void unknown_party(Checker *cx, const PlaceExpr *p)
     diag_help(d, "did you mean `%s`?", near);
 }
 
-bool check_decl_place(Checker *cx, const PlaceExpr *p, Place *out)
-{
+bool check_decl_place(Checker *cx, const PlaceExpr *p, Place *out) {
   const PartyDecl *d = check_decl_party(cx, p->name);
   int64_t index;
   if (!d) {
@@ -105,9 +100,10 @@ bool check_decl_place(Checker *cx, const PlaceExpr *p, Place *out)
     return false;
   if (!d->family || index < 0 || index >= d->count) {
     const char *name = arena_printf(cx->arena, "%s[%" PRId64 "]", p->name, index);
-    Diag *m = CHECK_DIAG(cx, E0405, p->span, name,
-                         d->family ? arena_printf(cx->arena, "the family has %d members, 0 to %d", d->count, d->count - 1)
-                                   : arena_printf(cx->arena, "`%s` is a single party", p->name));
+    Diag *m = CHECK_DIAG(
+        cx, E0405, p->span, name,
+        d->family ? arena_printf(cx->arena, "the family has %d members, 0 to %d", d->count, d->count - 1)
+                  : arena_printf(cx->arena, "`%s` is a single party", p->name));
     if (d->family)
       diag_label(m, "0 to %d", d->count - 1);
     diag_note(m, "declared at %s: `%s`", where_of(cx, d->span), span_text(cx->arena, d->span));
@@ -119,19 +115,16 @@ bool check_decl_place(Checker *cx, const PlaceExpr *p, Place *out)
 
 /* ---- protocol headers ---------------------------------------------------------------------------------------------- */
 
-static const char *count_word(Checker *cx, int n)
-{
+static const char *count_word(Checker *cx, int n) {
   static const char *const words[] = {"no", "one", "two", "three", "four", "five"};
   return n <= 5 ? words[n] : arena_printf(cx->arena, "%d", n);
 }
 
-static const char *helper_word(const Decl *kind)
-{
+static const char *helper_word(const Decl *kind) {
   return strcmp(kind->helpers.data[0].name, "producer") == 0 ? "crypto producer" : kind->helpers.data[0].name;
 }
 
-static const char *kind_needs(Checker *cx, const Decl *kind)
-{
+static const char *kind_needs(Checker *cx, const Decl *kind) {
   int s = kind->servers.count, h = kind->helpers.count;
   const char *text = arena_printf(cx->arena, "%s server%s", count_word(cx, s), s == 1 ? "" : "s");
   if (h == 1)
@@ -140,8 +133,7 @@ static const char *kind_needs(Checker *cx, const Decl *kind)
 }
 
 /* How the header should read: the servers as they are written, the kind's own names for what is missing. */
-static const char *header_example(Checker *cx, const Decl *kind, const ProtoExpr *p)
-{
+static const char *header_example(Checker *cx, const Decl *kind, const ProtoExpr *p) {
   const char *text = arena_printf(cx->arena, "%s(", kind->name);
   for (int i = 0; i < kind->servers.count; i++) {
     const char *name = i < p->servers.count ? p->servers.data[i].name : kind->servers.data[i].name;
@@ -154,21 +146,21 @@ static const char *header_example(Checker *cx, const Decl *kind, const ProtoExpr
   return arena_printf(cx->arena, "%s)", text);
 }
 
-static bool check_counts(Checker *cx, const Decl *kind, const ProtoExpr *p)
-{
+static bool check_counts(Checker *cx, const Decl *kind, const ProtoExpr *p) {
   if (p->servers.count == kind->servers.count && p->helpers.count == kind->helpers.count)
     return true;
   Span at = p->span;
   if (p->options.count) { /* up to the closing parenthesis */
-    const PlaceExpr *last = p->helpers.count ? &p->helpers.data[p->helpers.count - 1]
-                                             : &p->servers.data[p->servers.count - 1];
+    const PlaceExpr *last =
+        p->helpers.count ? &p->helpers.data[p->helpers.count - 1] : &p->servers.data[p->servers.count - 1];
     at.end = last->span.end + 1;
   }
   Diag *d = CHECK_DIAG(cx, E0402, at, kind->name, kind_needs(cx, kind));
   bool lacks = p->helpers.count == 0 && kind->helpers.count == 1 && p->servers.count == kind->servers.count;
   if (lacks) {
     diag_label(d, "the %s is missing", kind->helpers.data[0].name);
-    diag_note(d, "the producer makes the random triples that the servers use up; it must not collude with either of them");
+    diag_note(d, "the producer makes the random triples that the servers use up; it must not collude with "
+                 "either of them");
   } else {
     diag_label(d, "%d and %d here", p->servers.count, p->helpers.count);
   }
@@ -176,8 +168,7 @@ static bool check_counts(Checker *cx, const Decl *kind, const ProtoExpr *p)
   return false;
 }
 
-static bool add_role(Checker *cx, ProtocolInstance *in, const PlaceExpr *p, bool server)
-{
+static bool add_role(Checker *cx, ProtocolInstance *in, const PlaceExpr *p, bool server) {
   Place at;
   if (!check_decl_place(cx, p, &at))
     return false;
@@ -192,10 +183,13 @@ static bool add_role(Checker *cx, ProtocolInstance *in, const PlaceExpr *p, bool
     if (other != at.index)
       continue;
     const char *role = other_server ? "server" : "producer", *again = server ? "server" : "producer";
-    Diag *d = CHECK_DIAG(cx, E0403, p->span, span_text(cx->arena, p->span), role, role == again ? "another one" : again);
+    Diag *d = CHECK_DIAG(cx, E0403, p->span, span_text(cx->arena, p->span), role,
+                         role == again ? "another one" : again);
     diag_label(d, "already a %s here", role);
     if (!server && other_server) {
-      diag_note(d, "a producer knows all masks; together with one server's shares it could open every private value");
+      diag_note(
+          d,
+          "a producer knows all masks; together with one server's shares it could open every private value");
       diag_help(d, "name a third party as the producer");
     }
     return false;
@@ -207,8 +201,7 @@ static bool add_role(Checker *cx, ProtocolInstance *in, const PlaceExpr *p, bool
   return true;
 }
 
-static bool option_value(Checker *cx, const Option *o, int64_t low, int64_t high, int64_t *out)
-{
+static bool option_value(Checker *cx, const Option *o, int64_t low, int64_t high, int64_t *out) {
   if (!check_expr_int(cx, o->value, "an option of a protocol", out))
     return false;
   if (*out >= low && *out <= high)
@@ -218,8 +211,7 @@ static bool option_value(Checker *cx, const Option *o, int64_t low, int64_t high
   return false;
 }
 
-static bool set_option(Checker *cx, ProtocolInstance *in, const Decl *kind, const Option *o)
-{
+static bool set_option(Checker *cx, ProtocolInstance *in, const Decl *kind, const Option *o) {
   int64_t v;
   bool whole = strcmp(o->name, "whole") == 0, frac = strcmp(o->name, "frac") == 0;
   if (whole || frac) {
@@ -251,27 +243,28 @@ static bool set_option(Checker *cx, ProtocolInstance *in, const Decl *kind, cons
   return true;
 }
 
-static void lint_format(Checker *cx, const ProtocolInstance *in, const ProtoExpr *p)
-{
+static void lint_format(Checker *cx, const ProtocolInstance *in, const ProtoExpr *p) {
   int bits = in->whole + 2 * in->frac;
   if (bits <= in->ring - 1)
     return;
-  Span at = p->options.count ? span_join(p->options.data[0].span, p->options.data[p->options.count - 1].span) : p->span;
+  Span at = p->options.count ? span_join(p->options.data[0].span, p->options.data[p->options.count - 1].span)
+                             : p->span;
   Diag *d = CHECK_DIAG(cx, W0601, at, bits, in->ring - 1);
   diag_label(d, "%d + 2 x %d = %d bits", in->whole, in->frac, bits);
-  diag_note(d, "a product of two numbers with %d fraction bits has %d of them until it is truncated", in->frac,
-            2 * in->frac);
+  diag_note(d, "a product of two numbers with %d fraction bits has %d of them until it is truncated",
+            in->frac, 2 * in->frac);
   int frac = (in->ring - 1 - in->whole) / 2;
   if (frac > 16)
     frac = 16;
   if (frac >= 1)
-    diag_help(d, "or less precision: `frac = %d, whole = %d` needs %d bits", frac, in->whole, in->whole + 2 * frac);
+    diag_help(d, "or less precision: `frac = %d, whole = %d` needs %d bits", frac, in->whole,
+              in->whole + 2 * frac);
 }
 
-static bool same_instance(const ProtocolInstance *a, const ProtocolInstance *b)
-{
-  bool same = a->kind == b->kind && a->servers.count == b->servers.count && a->helpers.count == b->helpers.count &&
-              a->frac == b->frac && a->whole == b->whole && a->ring == b->ring && a->extra_count == b->extra_count;
+static bool same_instance(const ProtocolInstance *a, const ProtocolInstance *b) {
+  bool same = a->kind == b->kind && a->servers.count == b->servers.count &&
+              a->helpers.count == b->helpers.count && a->frac == b->frac && a->whole == b->whole &&
+              a->ring == b->ring && a->extra_count == b->extra_count;
   for (int i = 0; same && i < a->servers.count; i++)
     same = a->servers.data[i] == b->servers.data[i];
   for (int i = 0; same && i < a->helpers.count; i++)
@@ -281,8 +274,7 @@ static bool same_instance(const ProtocolInstance *a, const ProtocolInstance *b)
   return same;
 }
 
-static int add_instance(Checker *cx, const ProtocolInstance *in)
-{
+static int add_instance(Checker *cx, const ProtocolInstance *in) {
   Program *prog = cx->program;
   for (int i = 0; i < prog->protocols.count; i++)
     if (same_instance(&prog->protocols.data[i], in))
@@ -291,13 +283,13 @@ static int add_instance(Checker *cx, const ProtocolInstance *in)
   return prog->protocols.count - 1;
 }
 
-static const Decl *kind_of(Checker *cx, const ProtoExpr *p)
-{
+static const Decl *kind_of(Checker *cx, const ProtoExpr *p) {
   const Decl *kind = module_kind(cx->modules, cx->root, p->kind);
   if (kind)
     return kind;
   Diag *d = CHECK_DIAG(cx, E0406, p->kind_span, p->kind);
-  diag_note(d, "a protocol is a file `protocol/%s.tfe` beside the program or in the standard library", p->kind);
+  diag_note(d, "a protocol is a file `protocol/%s.tfe` beside the program or in the standard library",
+            p->kind);
   const char *const known[] = {"pond", "clear"};
   const char *near = diag_nearest(p->kind, known, 2);
   if (near)
@@ -305,8 +297,7 @@ static const Decl *kind_of(Checker *cx, const ProtoExpr *p)
   return NULL;
 }
 
-int check_decl_protocol(Checker *cx, const ProtoExpr *p, const Decl **kind)
-{
+int check_decl_protocol(Checker *cx, const ProtoExpr *p, const Decl **kind) {
   if (!p->has_parties) {
     const Decl *named = check_decl_find(cx->frame->unit, DECL_PROTOCOL, p->kind);
     if (!named)
@@ -321,7 +312,8 @@ int check_decl_protocol(Checker *cx, const ProtoExpr *p, const Decl **kind)
   *kind = kind_of(cx, p);
   if (!*kind || !check_counts(cx, *kind, p))
     return -1;
-  ProtocolInstance in = {.kind = (*kind)->name, .definition = *kind, .frac = 16, .whole = 14, .ring = 64, .span = p->span};
+  ProtocolInstance in = {
+      .kind = (*kind)->name, .definition = *kind, .frac = 16, .whole = 14, .ring = 64, .span = p->span};
   bool ok = true;
   for (int i = 0; i < p->servers.count; i++)
     ok = add_role(cx, &in, &p->servers.data[i], true) && ok;
@@ -361,8 +353,7 @@ typedef struct Outside {
   bool constants_only;
 } Outside;
 
-static Outside go_outside(Checker *cx, Unit *u)
-{
+static Outside go_outside(Checker *cx, Unit *u) {
   Outside o = {cx->block, cx->pi, cx->frame, cx->loop, cx->open.count, cx->constants_only};
   cx->block = ARENA_NEW(cx->arena, IrBlock);
   cx->pi = PLACE_JOINT;
@@ -373,8 +364,7 @@ static Outside go_outside(Checker *cx, Unit *u)
   return o;
 }
 
-static void come_back(Checker *cx, Outside o)
-{
+static void come_back(Checker *cx, Outside o) {
   cx->block = o.block;
   cx->pi = o.pi;
   cx->frame = o.frame;
@@ -383,8 +373,7 @@ static void come_back(Checker *cx, Outside o)
   cx->constants_only = o.constants_only;
 }
 
-static const char *define_of(const Checker *cx, const char *name)
-{
+static const char *define_of(const Checker *cx, const char *name) {
   size_t n = strlen(name);
   for (int i = cx->options->define_count - 1; i >= 0; i--) {
     const char *d = cx->options->defines[i];
@@ -394,14 +383,12 @@ static const char *define_of(const Checker *cx, const char *name)
   return NULL;
 }
 
-static const Value *bad_define(Checker *cx, const Decl *d, const char *text)
-{
+static const Value *bad_define(Checker *cx, const Decl *d, const char *text) {
   CHECK_DIAG(cx, E0140, d->name_span, arena_printf(cx->arena, "`%s`", text), d->name);
   return &value_poison;
 }
 
-static const Value *parse_define(Checker *cx, const Decl *d, const Type *t, const char *text)
-{
+static const Value *parse_define(Checker *cx, const Decl *d, const Type *t, const char *text) {
   char *end;
   errno = 0;
   if (t->kind == TY_STRING)
@@ -420,8 +407,7 @@ static const Value *parse_define(Checker *cx, const Decl *d, const Type *t, cons
   return *text && !*end && v - v == 0 ? value_fixed(cx->arena, v) : bad_define(cx, d, text);
 }
 
-static const Value *evaluate_global(Checker *cx, Unit *u, const Decl *d)
-{
+static const Value *evaluate_global(Checker *cx, Unit *u, const Decl *d) {
   Outside o = go_outside(cx, u);
   const Type *t = d->type ? check_type(cx, d->type) : NULL;
   const char *text = d->kind == DECL_PARAM ? define_of(cx, d->name) : NULL;
@@ -443,8 +429,7 @@ static const Value *evaluate_global(Checker *cx, Unit *u, const Decl *d)
   return v;
 }
 
-const Value *check_decl_global(Checker *cx, Unit *u, const char *name)
-{
+const Value *check_decl_global(Checker *cx, Unit *u, const char *name) {
   for (int i = 0; i < u->globals.count; i++) {
     Global *g = &u->globals.data[i];
     if (g->decl->name != name)
@@ -464,8 +449,7 @@ const Value *check_decl_global(Checker *cx, Unit *u, const char *name)
   return NULL;
 }
 
-void check_decl_params(Checker *cx)
-{
+void check_decl_params(Checker *cx) {
   for (int i = 0; i < cx->options->define_count; i++) {
     const char *text = cx->options->defines[i], *equals = strchr(text, '=');
     const char *name = arena_intern(cx->arena, text, equals ? (size_t)(equals - text) : strlen(text));
@@ -479,8 +463,7 @@ void check_decl_params(Checker *cx)
 
 /* ---- duplicates ------------------------------------------------------------------------------------------------------ */
 
-static const char *first_struct(const Decl *fn)
-{
+static const char *first_struct(const Decl *fn) {
   static const char *const plain[] = {"fixed", "float", "int", "bool", "string"};
   const TypeExpr *t = fn->parms.count ? fn->parms.data[0].type : NULL;
   if (!t || t->is_tuple || !t->name)
@@ -491,13 +474,12 @@ static const char *first_struct(const Decl *fn)
   return t->name;
 }
 
-static bool named(const Decl *d)
-{
-  return d->name && d->kind != DECL_TEST && d->kind != DECL_GRAD && d->kind != DECL_PARTY && d->kind != DECL_KIND;
+static bool named(const Decl *d) {
+  return d->name && d->kind != DECL_TEST && d->kind != DECL_GRAD && d->kind != DECL_PARTY &&
+         d->kind != DECL_KIND;
 }
 
-static void check_pair(Checker *cx, const Decl *a, const Decl *b)
-{
+static void check_pair(Checker *cx, const Decl *a, const Decl *b) {
   if (a->kind == DECL_FN && b->kind == DECL_FN) {
     const char *x = first_struct(a), *y = first_struct(b);
     if (x && y && x != y)
@@ -510,12 +492,12 @@ static void check_pair(Checker *cx, const Decl *a, const Decl *b)
   diag_also(d, a->name_span, "defined here");
 }
 
-void check_decl_structure(Checker *cx, Unit *u)
-{
+void check_decl_structure(Checker *cx, Unit *u) {
   const Module *m = u->ast;
   for (int i = 0; i < m->decls.count; i++) {
     const Decl *b = m->decls.data[i];
-    const PartyDecl *party = named(b) && u->is_root && b->kind != DECL_FN ? check_decl_party(cx, b->name) : NULL;
+    const PartyDecl *party =
+        named(b) && u->is_root && b->kind != DECL_FN ? check_decl_party(cx, b->name) : NULL;
     if (party) {
       Diag *d = CHECK_DIAG(cx, E0105, b->name_span, b->name);
       diag_also(d, party->span, "defined here");
@@ -523,7 +505,8 @@ void check_decl_structure(Checker *cx, Unit *u)
     for (int k = 0; k < i; k++) {
       const Decl *a = m->decls.data[k];
       bool clash = named(a) && named(b) && a->name == b->name;
-      bool spaces = (a->kind == DECL_FN) != (b->kind == DECL_FN); /* functions have a name space of their own */
+      bool spaces =
+          (a->kind == DECL_FN) != (b->kind == DECL_FN); /* functions have a name space of their own */
       if (clash && !spaces) {
         check_pair(cx, a, b);
         break;
@@ -534,8 +517,7 @@ void check_decl_structure(Checker *cx, Unit *u)
 
 /* ---- types ----------------------------------------------------------------------------------------------------------- */
 
-static bool dims_of(Checker *cx, const TypeExpr *t, Shape *out)
-{
+static bool dims_of(Checker *cx, const TypeExpr *t, Shape *out) {
   *out = (Shape){0};
   for (int i = 0; i < t->dims.count; i++) {
     const Dim *d = &t->dims.data[i];
@@ -553,7 +535,8 @@ static bool dims_of(Checker *cx, const TypeExpr *t, Shape *out)
     if (!check_expr_int(cx, d->size, "the size of a tensor", &n))
       return false;
     if (out->rank == MAX_RANK || n < 0) {
-      CHECK_DIAG(cx, E0221, t->span, n < 0 ? "a size is negative" : arena_printf(cx->arena, "more than %d axes", MAX_RANK));
+      CHECK_DIAG(cx, E0221, t->span,
+                 n < 0 ? "a size is negative" : arena_printf(cx->arena, "more than %d axes", MAX_RANK));
       return false;
     }
     out->dim[out->rank++] = n;
@@ -561,8 +544,7 @@ static bool dims_of(Checker *cx, const TypeExpr *t, Shape *out)
   return true;
 }
 
-static bool plain_elem(const char *name, Elem *elem, bool *is_float)
-{
+static bool plain_elem(const char *name, Elem *elem, bool *is_float) {
   *is_float = strcmp(name, "float") == 0;
   if (*is_float || strcmp(name, "fixed") == 0)
     *elem = EL_FIXED;
@@ -576,8 +558,7 @@ static bool plain_elem(const char *name, Elem *elem, bool *is_float)
 }
 
 /* The struct declaration that a type names, and its module. */
-static const Decl *struct_named(Checker *cx, const TypeExpr *t, Unit **unit)
-{
+static const Decl *struct_named(Checker *cx, const TypeExpr *t, Unit **unit) {
   Unit *u = cx->frame->unit;
   if (t->module) {
     bool found;
@@ -595,7 +576,8 @@ static const Decl *struct_named(Checker *cx, const TypeExpr *t, Unit **unit)
   *unit = u;
   if (d)
     return d;
-  Diag *m = CHECK_DIAG(cx, E0108, t->name_span, t->module ? arena_printf(cx->arena, "%s.%s", t->module, t->name) : t->name);
+  Diag *m = CHECK_DIAG(cx, E0108, t->name_span,
+                       t->module ? arena_printf(cx->arena, "%s.%s", t->module, t->name) : t->name);
   static const char *const known[] = {"fixed", "float", "int", "bool", "string"};
   const char *near = diag_nearest(t->name, known, 5);
   if (near)
@@ -603,8 +585,7 @@ static const Decl *struct_named(Checker *cx, const TypeExpr *t, Unit **unit)
   return NULL;
 }
 
-static Type *type_new(Checker *cx, const TypeExpr *t, TypeKind kind)
-{
+static Type *type_new(Checker *cx, const TypeExpr *t, TypeKind kind) {
   Type *type = ARENA_NEW(cx->arena, Type);
   type->kind = kind;
   type->visibility = t->visibility;
@@ -613,31 +594,32 @@ static Type *type_new(Checker *cx, const TypeExpr *t, TypeKind kind)
   return type;
 }
 
-static int private_frac(const Checker *cx)
-{
+static int private_frac(const Checker *cx) {
   return cx->open.count ? cx->program->protocols.data[cx->open.data[cx->open.count - 1].instance].frac : 16;
 }
 
-static void no_private_float(Checker *cx, Span at, const char *rest)
-{
+static void no_private_float(Checker *cx, Span at, const char *rest) {
   Diag *d = CHECK_DIAG(cx, E0205, at);
   int frac = private_frac(cx);
   diag_label(d, "not a private type");
-  diag_note(d, "private numbers are fixed-point, with the precision of the protocol block (here %d fraction bits, steps of "
-               "%.*f)", frac, frac * 3 / 10 + 2, 1.0 / (double)(INT64_C(1) << frac));
+  diag_note(d,
+            "private numbers are fixed-point, with the precision of the protocol block (here %d fraction "
+            "bits, steps of "
+            "%.*f)",
+            frac, frac * 3 / 10 + 2, 1.0 / (double)(INT64_C(1) << frac));
   diag_help(d, "write `private fixed%s`", rest);
 }
 
-static const Type *struct_type(Checker *cx, const TypeExpr *t)
-{
+static const Type *struct_type(Checker *cx, const TypeExpr *t) {
   Unit *u;
   Shape sizes;
   const Decl *d = struct_named(cx, t, &u);
   if (!d || !dims_of(cx, t, &sizes))
     return NULL;
   if (sizes.rank != d->sizes.count) {
-    CHECK_DIAG(cx, E0215, t->span, d->name, arena_printf(cx->arena, "%d size%s", d->sizes.count,
-               d->sizes.count == 1 ? "" : "s"), arena_printf(cx->arena, "%d", sizes.rank));
+    CHECK_DIAG(cx, E0215, t->span, d->name,
+               arena_printf(cx->arena, "%d size%s", d->sizes.count, d->sizes.count == 1 ? "" : "s"),
+               arena_printf(cx->arena, "%d", sizes.rank));
     return NULL;
   }
   Type *type = type_new(cx, t, TY_STRUCT);
@@ -645,8 +627,7 @@ static const Type *struct_type(Checker *cx, const TypeExpr *t)
   return type->st ? type : NULL;
 }
 
-const Type *check_type(Checker *cx, const TypeExpr *t)
-{
+const Type *check_type(Checker *cx, const TypeExpr *t) {
   Elem elem;
   bool is_float;
   Type *type;
@@ -689,8 +670,7 @@ const Type *check_type(Checker *cx, const TypeExpr *t)
   return type;
 }
 
-const Type *check_type_try(Checker *cx, const TypeExpr *t)
-{
+const Type *check_type_try(Checker *cx, const TypeExpr *t) {
   int mark = diag_mark(cx->diags);
   bool quiet = cx->quiet;
   cx->quiet = true;
@@ -700,8 +680,7 @@ const Type *check_type_try(Checker *cx, const TypeExpr *t)
   return type;
 }
 
-const Struct *check_struct(Checker *cx, Unit *u, const Decl *d, const int64_t *sizes)
-{
+const Struct *check_struct(Checker *cx, Unit *u, const Decl *d, const int64_t *sizes) {
   size_t bytes = sizeof *sizes * (size_t)d->sizes.count;
   for (int i = 0; i < cx->structs.count; i++)
     if (cx->structs.data[i]->decl == d && (!bytes || memcmp(cx->structs.data[i]->sizes, sizes, bytes) == 0))
@@ -724,7 +703,8 @@ const Struct *check_struct(Checker *cx, Unit *u, const Decl *d, const int64_t *s
   st->all_fixed = d->fields.count > 0;
   bool ok = true;
   for (int i = 0; i < d->sizes.count; i++)
-    scope_add(cx->arena, cx->frame, d->sizes.data[i].name, value_int(cx->arena, sizes[i]), false)->is_size = true;
+    scope_add(cx->arena, cx->frame, d->sizes.data[i].name, value_int(cx->arena, sizes[i]), false)->is_size =
+        true;
   for (int i = 0; i < d->fields.count; i++) {
     fields[i] = check_type(cx, d->fields.data[i].type);
     ok = ok && fields[i];
@@ -743,25 +723,24 @@ const Struct *check_struct(Checker *cx, Unit *u, const Decl *d, const int64_t *s
 
 /* ---- places ----------------------------------------------------------------------------------------------------------- */
 
-static void private_to_public(Checker *cx, Diag *d, const Value *v, const Expr *e)
-{
+static void private_to_public(Checker *cx, Diag *d, const Value *v, const Expr *e) {
   const Value *from = NULL;
   const Expr *name = e ? check_find_name(cx, e, PLACE_PRIVATE, &from) : NULL;
   diag_label(d, "%s", check_place_text(cx, v, false));
   if (name && from->origin)
-    diag_note(d, "`%s` became private at %s (%s)", name->name, where_of(cx, from->origin->span), from->origin->text);
+    diag_note(d, "`%s` became private at %s (%s)", name->name, where_of(cx, from->origin->span),
+              from->origin->text);
 }
 
-static const char *place_word(Checker *cx, const Value *v)
-{
+static const char *place_word(Checker *cx, const Value *v) {
   if (v->place.kind == PLACE_PUBLIC)
     return "a public value";
-  return v->place.kind == PLACE_PRIVATE ? "a private value"
-                                        : arena_printf(cx->arena, "a value at %s", check_party_text(cx, v->place));
+  return v->place.kind == PLACE_PRIVATE
+             ? "a private value"
+             : arena_printf(cx->arena, "a value at %s", check_party_text(cx, v->place));
 }
 
-const Value *check_to_place(Checker *cx, const Value *v, Place to, const Expr *e, Span at)
-{
+const Value *check_to_place(Checker *cx, const Value *v, Place to, const Expr *e, Span at) {
   if (v->kind == VAL_TUPLE || v->kind == VAL_STRUCT) {
     const Value **items = ARENA_ARRAY(cx->arena, const Value *, v->count);
     for (int i = 0; i < v->count; i++)
@@ -784,8 +763,7 @@ const Value *check_to_place(Checker *cx, const Value *v, Place to, const Expr *e
   return NULL;
 }
 
-static void publish_help(Checker *cx, Diag *d, const Var *var, const char *name, const Expr *e)
-{
+static void publish_help(Checker *cx, Diag *d, const Var *var, const char *name, const Expr *e) {
   const char *text = span_text(cx->arena, e->span);
   Place at = var && var->value->kind == VAL_TENSOR ? var->value->place : PLACE_JOINT;
   if (at.kind == PLACE_AT || at.kind == PLACE_EACH)
@@ -794,8 +772,8 @@ static void publish_help(Checker *cx, Diag *d, const Var *var, const char *name,
     diag_help(d, "to publish it, to everyone: `%s = reveal %s`", name, text);
 }
 
-static const Value *wrong_place(Checker *cx, const Value *v, const char *where, const char *name, const Expr *e)
-{
+static const Value *wrong_place(Checker *cx, const Value *v, const char *where, const char *name,
+                                const Expr *e) {
   Leaves leaves = {0};
   value_leaves(cx->arena, v, &leaves);
   const Value *leaf = leaves.list.data[0];
@@ -825,8 +803,7 @@ static const Value *wrong_place(Checker *cx, const Value *v, const char *where, 
 }
 
 /* Coerces to what the visibility and place of a type demand. */
-static const Value *to_demand(Checker *cx, const Value *v, const Type *t, const Expr *e, const char *name)
-{
+static const Value *to_demand(Checker *cx, const Value *v, const Type *t, const Expr *e, const char *name) {
   Span at = e ? e->span : cx->here;
   const Value *placed = v;
   const char *where = "the public variable";
@@ -848,18 +825,18 @@ static const Value *to_demand(Checker *cx, const Value *v, const Type *t, const 
 
 /* ---- coercion to a known type ------------------------------------------------------------------------------------------- */
 
-static const Value *wrong_type(Checker *cx, const Value *v, const char *needed, Span at)
-{
+static const Value *wrong_type(Checker *cx, const Value *v, const char *needed, Span at) {
   Diag *d = CHECK_DIAG(cx, E0208, at, needed, value_type_text(cx->arena, v));
-  bool number = strncmp(needed, "fixed", 5) == 0 || strncmp(needed, "float", 5) == 0 || strncmp(needed, "int", 3) == 0;
+  bool number =
+      strncmp(needed, "fixed", 5) == 0 || strncmp(needed, "float", 5) == 0 || strncmp(needed, "int", 3) == 0;
   if (v->kind == VAL_TENSOR && v->elem == EL_BOOL && number)
     diag_help(d, "count it as 0 or 1: `%.*s(%s)`", strncmp(needed, "int", 3) == 0 ? 3 : 5,
               strncmp(needed, "int", 3) == 0 ? "int" : "fixed", span_text(cx->arena, at));
   return &value_poison;
 }
 
-static const Value *coerce_elem(Checker *cx, const Value *v, Elem elem, bool is_float, const char *needed, Span at)
-{
+static const Value *coerce_elem(Checker *cx, const Value *v, Elem elem, bool is_float, const char *needed,
+                                Span at) {
   if (v->kind != VAL_TENSOR)
     return wrong_type(cx, v, needed, at);
   if (is_float && v->place.kind == PLACE_PRIVATE) {
@@ -873,9 +850,8 @@ static const Value *coerce_elem(Checker *cx, const Value *v, Elem elem, bool is_
   return wrong_type(cx, v, needed, at);
 }
 
-static const Value *coerce_items(Checker *cx, const Value *v, const Type *const *types, int count, const Expr *e,
-                                 const char *name)
-{
+static const Value *coerce_items(Checker *cx, const Value *v, const Type *const *types, int count,
+                                 const Expr *e, const char *name) {
   const Value **items = ARENA_ARRAY(cx->arena, const Value *, count);
   for (int i = 0; i < count; i++)
     if ((items[i] = check_coerce(cx, v->items[i], types[i], e, name))->kind == VAL_POISON)
@@ -883,15 +859,13 @@ static const Value *coerce_items(Checker *cx, const Value *v, const Type *const 
   return value_items(cx->arena, v->kind, v->st, items, count);
 }
 
-const Value *check_coerce(Checker *cx, const Value *v, const Type *t, const Expr *e, const char *name)
-{
+const Value *check_coerce(Checker *cx, const Value *v, const Type *t, const Expr *e, const char *name) {
   Span at = e ? e->span : cx->here;
   const char *needed = type_text(cx->arena, t);
   if (value_is_poison(v))
     return &value_poison;
   switch (t->kind) {
-  case TY_NONE:
-    break;
+  case TY_NONE: break;
   case TY_STRING:
     if (v->kind != VAL_STRING)
       return wrong_type(cx, v, needed, at);
@@ -923,8 +897,8 @@ const Value *check_coerce(Checker *cx, const Value *v, const Type *t, const Expr
   return v->kind == VAL_POISON ? v : to_demand(cx, v, t, e, name);
 }
 
-const Value *check_coerce_like(Checker *cx, const Value *v, const Value *like, const Expr *e, const char *name)
-{
+const Value *check_coerce_like(Checker *cx, const Value *v, const Value *like, const Expr *e,
+                               const char *name) {
   if (value_is_poison(v) || value_is_poison(like))
     return &value_poison;
   if (like->kind == VAL_TUPLE || like->kind == VAL_STRUCT) {
@@ -936,22 +910,22 @@ const Value *check_coerce_like(Checker *cx, const Value *v, const Value *like, c
         return &value_poison;
     return value_items(cx->arena, v->kind, v->st, items, v->count);
   }
-  Type t = {.kind = like->kind == VAL_STRING ? TY_STRING : TY_TENSOR, .elem = like->elem, .shape = like->shape};
+  Type t = {
+      .kind = like->kind == VAL_STRING ? TY_STRING : TY_TENSOR, .elem = like->elem, .shape = like->shape};
   v = check_coerce(cx, v, &t, e, name);
   if (v->kind != VAL_TENSOR)
     return v;
   const Value *placed = check_to_place(cx, v, like->place, e, e ? e->span : cx->here);
   const char *where = like->place.kind == PLACE_PUBLIC ? "the public variable"
-                      : like->place.kind == PLACE_PRIVATE ? "the private variable"
-                                                           : arena_printf(cx->arena, "the variable at %s,",
-                                                                          check_party_text(cx, like->place));
+                      : like->place.kind == PLACE_PRIVATE
+                          ? "the private variable"
+                          : arena_printf(cx->arena, "the variable at %s,", check_party_text(cx, like->place));
   return placed ? placed : wrong_place(cx, v, where, name, e);
 }
 
 /* ---- matching of size variables (S4) ---------------------------------------------------------------------------------------- */
 
-static bool is_later_parm(const Matching *m, const char *name)
-{
+static bool is_later_parm(const Matching *m, const char *name) {
   for (int i = m->parm_index + 1; m->later_names && m->fn && i < m->fn->parms.count; i++)
     if (m->fn->parms.data[i].name == name)
       return true;
@@ -959,8 +933,7 @@ static bool is_later_parm(const Matching *m, const char *name)
 }
 
 /* "fit(var m: LogReg[d], x: fixed[n, d], ...), logreg.tfe:20": parameters with defaults are left out */
-static const char *signature(Checker *cx, const Decl *fn)
-{
+static const char *signature(Checker *cx, const Decl *fn) {
   const char *text = arena_printf(cx->arena, "%s(", fn->name);
   bool left_out = false;
   for (int i = 0; i < fn->parms.count; i++) {
@@ -978,8 +951,7 @@ static const char *signature(Checker *cx, const Decl *fn)
   return arena_printf(cx->arena, "%s), %s", text, where_of(cx, fn->head));
 }
 
-static void size_clash(Checker *cx, const Matching *m, const Var *bound, int64_t n)
-{
+static void size_clash(Checker *cx, const Matching *m, const Var *bound, int64_t n) {
   int64_t first = 0;
   value_const_int(bound->value, &first);
   const char *one = arena_printf(cx->arena, "%" PRId64, first), *two = arena_printf(cx->arena, "%" PRId64, n);
@@ -992,8 +964,7 @@ static void size_clash(Checker *cx, const Matching *m, const Var *bound, int64_t
     diag_note(d, "%s", signature(cx, m->fn));
 }
 
-static const Value *shape_clash(Checker *cx, const TypeExpr *t, const Value *v, const Matching *m)
-{
+static const Value *shape_clash(Checker *cx, const TypeExpr *t, const Value *v, const Matching *m) {
   Span dims = t->span;
   dims.start = t->name_span.end;
   Shape none = {0};
@@ -1009,8 +980,8 @@ static const Value *shape_clash(Checker *cx, const TypeExpr *t, const Value *v, 
 }
 
 /* One written size against an actual one: binds a new size variable, or compares. */
-static bool match_size(Checker *cx, const Dim *dim, int64_t n, const TypeExpr *t, const Value *v, const Matching *m)
-{
+static bool match_size(Checker *cx, const Dim *dim, int64_t n, const TypeExpr *t, const Value *v,
+                       const Matching *m) {
   const Expr *e = dim->size;
   int64_t known;
   if (e->kind == EX_NAME) {
@@ -1052,8 +1023,7 @@ static bool match_size(Checker *cx, const Dim *dim, int64_t n, const TypeExpr *t
 }
 
 static bool match_rest(Checker *cx, const Dim *dim, const Shape *s, int first, int count, const TypeExpr *t,
-                       const Value *v, const Matching *m)
-{
+                       const Value *v, const Matching *m) {
   const Var *x = scope_find(cx->frame, dim->rest);
   if (x) {
     bool same = x->is_size && x->value->shape.rank == 1 && x->value->shape.dim[0] == count;
@@ -1078,8 +1048,7 @@ static bool match_rest(Checker *cx, const Dim *dim, const Shape *s, int first, i
   return true;
 }
 
-static bool match_dims(Checker *cx, const TypeExpr *t, const Shape *s, const Value *v, const Matching *m)
-{
+static bool match_dims(Checker *cx, const TypeExpr *t, const Shape *s, const Value *v, const Matching *m) {
   int rest = -1, n = t->dims.count;
   for (int i = 0; i < n; i++)
     if (t->dims.data[i].is_rest) {
@@ -1104,8 +1073,7 @@ static bool match_dims(Checker *cx, const TypeExpr *t, const Shape *s, const Val
   return true;
 }
 
-static const Value *match_struct(Checker *cx, const TypeExpr *t, const Value *v, const Matching *m)
-{
+static const Value *match_struct(Checker *cx, const TypeExpr *t, const Value *v, const Matching *m) {
   Unit *u;
   const Decl *d = struct_named(cx, t, &u);
   if (!d)
@@ -1113,8 +1081,9 @@ static const Value *match_struct(Checker *cx, const TypeExpr *t, const Value *v,
   if (v->kind != VAL_STRUCT || v->st->decl != d)
     return wrong_type(cx, v, span_text(cx->arena, t->span), m->value_span);
   if (t->dims.count != d->sizes.count) {
-    CHECK_DIAG(cx, E0215, t->span, d->name, arena_printf(cx->arena, "%d size%s", d->sizes.count,
-               d->sizes.count == 1 ? "" : "s"), arena_printf(cx->arena, "%d", t->dims.count));
+    CHECK_DIAG(cx, E0215, t->span, d->name,
+               arena_printf(cx->arena, "%d size%s", d->sizes.count, d->sizes.count == 1 ? "" : "s"),
+               arena_printf(cx->arena, "%d", t->dims.count));
     return &value_poison;
   }
   for (int i = 0; i < t->dims.count; i++)
@@ -1123,8 +1092,7 @@ static const Value *match_struct(Checker *cx, const TypeExpr *t, const Value *v,
   return v;
 }
 
-const Value *check_match(Checker *cx, const TypeExpr *t, const Value *v, const Matching *m)
-{
+const Value *check_match(Checker *cx, const TypeExpr *t, const Value *v, const Matching *m) {
   Elem elem;
   bool is_float;
   Type demand = {.kind = TY_NONE, .visibility = t->visibility, .span = t->span};

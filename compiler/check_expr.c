@@ -7,21 +7,19 @@ enum { DEEPEST = 400 };
 
 /* ---- reading values where we are ------------------------------------------------------------------------------------ */
 
-static const char *init_text(Checker *cx, const Var *x)
-{
+static const char *init_text(Checker *cx, const Var *x) {
   return x && x->init ? span_text(cx->arena, x->init->span) : NULL;
 }
 
-static void share_help(Checker *cx, Diag *d, const Var *x, const Value *v, const char *init)
-{
+static void share_help(Checker *cx, Diag *d, const Var *x, const Value *v, const char *init) {
   Value shared = *v;
   if (v->place.kind == PLACE_EACH)
     shape_stack(cx->program->parties.data[v->place.index].count, &v->shape, &shared.shape);
-  diag_help(d, "send it secretly: `let %s: private %s = share %s`", x->name, value_type_text(cx->arena, &shared), init);
+  diag_help(d, "send it secretly: `let %s: private %s = share %s`", x->name,
+            value_type_text(cx->arena, &shared), init);
 }
 
-static void elsewhere_joint(Checker *cx, const Value *v, const Expr *e, Span at)
-{
+static void elsewhere_joint(Checker *cx, const Value *v, const Expr *e, Span at) {
   const char *party = check_party_text(cx, v->place);
   Diag *d = CHECK_DIAG(cx, E0305, at, check_quoted(cx, e), party);
   diag_label(d, "lives at %s", party);
@@ -37,16 +35,15 @@ static void elsewhere_joint(Checker *cx, const Value *v, const Expr *e, Span at)
 }
 
 /* A leaf as an operand: in joint code nothing that lives at a party. */
-static const Value *operand_leaf(Checker *cx, const Value *v, const Expr *e, Span at)
-{
-  if (v->kind != VAL_TENSOR || v->place.kind == PLACE_PUBLIC || v->place.kind == PLACE_PRIVATE || !check_is_joint(cx))
+static const Value *operand_leaf(Checker *cx, const Value *v, const Expr *e, Span at) {
+  if (v->kind != VAL_TENSOR || v->place.kind == PLACE_PUBLIC || v->place.kind == PLACE_PRIVATE ||
+      !check_is_joint(cx))
     return v;
   elsewhere_joint(cx, v, e, at);
   return &value_poison;
 }
 
-const Value *check_operand(Checker *cx, const Value *v, const Expr *e)
-{
+const Value *check_operand(Checker *cx, const Value *v, const Expr *e) {
   Leaves leaves = {0};
   Span at = e ? e->span : cx->here;
   value_leaves(cx->arena, v, &leaves);
@@ -56,14 +53,12 @@ const Value *check_operand(Checker *cx, const Value *v, const Expr *e)
   return v;
 }
 
-static bool same_family(const Checker *cx, Place each, Place one)
-{
+static bool same_family(const Checker *cx, Place each, Place one) {
   const PartyDecl *f = &cx->program->parties.data[each.index];
   return one.kind == PLACE_AT && one.index >= f->first && one.index < f->first + f->count;
 }
 
-static const Value *wrong_reader(Checker *cx, const Value *v, const Expr *e)
-{
+static const Value *wrong_reader(Checker *cx, const Value *v, const Expr *e) {
   Span at = e ? e->span : cx->here;
   const char *here = check_party_text(cx, cx->pi);
   const char *name = e && e->kind == EX_NAME ? e->name : "x";
@@ -82,9 +77,9 @@ static const Value *wrong_reader(Checker *cx, const Value *v, const Expr *e)
   return &value_poison;
 }
 
-static const Value *read_leaf(Checker *cx, const Value *v, const Expr *e)
-{
-  if (v->kind != VAL_TENSOR || v->place.kind == PLACE_PUBLIC || check_is_joint(cx) || place_equal(v->place, cx->pi))
+static const Value *read_leaf(Checker *cx, const Value *v, const Expr *e) {
+  if (v->kind != VAL_TENSOR || v->place.kind == PLACE_PUBLIC || check_is_joint(cx) ||
+      place_equal(v->place, cx->pi))
     return v;
   if (v->place.kind == PLACE_EACH && same_family(cx, v->place, cx->pi)) {
     int64_t member = cx->pi.index - cx->program->parties.data[v->place.index].first;
@@ -93,8 +88,7 @@ static const Value *read_leaf(Checker *cx, const Value *v, const Expr *e)
   return wrong_reader(cx, v, e);
 }
 
-const Value *check_read(Checker *cx, const Value *v, const Expr *e)
-{
+const Value *check_read(Checker *cx, const Value *v, const Expr *e) {
   Leaves leaves = {0};
   if (check_is_joint(cx) || value_is_poison(v))
     return v;
@@ -113,8 +107,7 @@ const Value *check_read(Checker *cx, const Value *v, const Expr *e)
 
 /* ---- compile-time values ---------------------------------------------------------------------------------------------- */
 
-static bool reaches(const Op *op, const IrBlock *body, char *seen)
-{
+static bool reaches(const Op *op, const IrBlock *body, char *seen) {
   if (seen[op->id])
     return false;
   seen[op->id] = 1;
@@ -133,8 +126,7 @@ static bool reaches(const Op *op, const IrBlock *body, char *seen)
 }
 
 /* The outermost loop to unroll so that v becomes known; NULL: none would help. */
-static Loop *loop_behind(Checker *cx, const Value *v)
-{
+static Loop *loop_behind(Checker *cx, const Value *v) {
   Loop *found = NULL;
   if (v->kind != VAL_TENSOR || !v->op)
     return NULL;
@@ -144,8 +136,7 @@ static Loop *loop_behind(Checker *cx, const Value *v)
   return found;
 }
 
-static const Expr *first_name(const Expr *e)
-{
+static const Expr *first_name(const Expr *e) {
   if (!e)
     return NULL;
   if (e->kind == EX_NAME)
@@ -158,8 +149,7 @@ static const Expr *first_name(const Expr *e)
   return found;
 }
 
-void check_need_const(Checker *cx, const Value *v, const Expr *e, Span at, const char *what)
-{
+void check_need_const(Checker *cx, const Value *v, const Expr *e, Span at, const char *what) {
   Loop *loop = loop_behind(cx, v);
   if (cx->quiet) {
     CHECK_DIAG(cx, E0501, at, what); /* dropped, but counts as a failure */
@@ -178,11 +168,11 @@ void check_need_const(Checker *cx, const Value *v, const Expr *e, Span at, const
     diag_label(d, "size %s", span_text(cx->arena, e->span));
   if (x && x->init)
     diag_also(d, x->init->span, "known only at run time");
-  diag_help(d, "make it a parameter: `param %s: int = 10`, and compile with `-D %s=...`", name->name, name->name);
+  diag_help(d, "make it a parameter: `param %s: int = 10`, and compile with `-D %s=...`", name->name,
+            name->name);
 }
 
-bool check_const_int(Checker *cx, const Value *v, const Expr *e, const char *what, int64_t *out)
-{
+bool check_const_int(Checker *cx, const Value *v, const Expr *e, const char *what, int64_t *out) {
   Span at = e ? e->span : cx->here;
   if (value_is_poison(v))
     return false;
@@ -196,15 +186,13 @@ bool check_const_int(Checker *cx, const Value *v, const Expr *e, const char *wha
   return false;
 }
 
-bool check_expr_int(Checker *cx, const Expr *e, const char *what, int64_t *out)
-{
+bool check_expr_int(Checker *cx, const Expr *e, const char *what, int64_t *out) {
   return check_const_int(cx, check_expr(cx, e, NULL), e, what, out);
 }
 
 /* ---- names -------------------------------------------------------------------------------------------------------------- */
 
-static const Value *running_member(Checker *cx, const Expr *e)
-{
+static const Value *running_member(Checker *cx, const Expr *e) {
   if (cx->pi.kind == PLACE_EACH)
     return tensor_make(cx, OP_ME, NULL, 0, NULL, 0, EL_INT, shape_scalar(), cx->pi, e->span);
   if (cx->pi.kind == PLACE_AT)
@@ -213,8 +201,7 @@ static const Value *running_member(Checker *cx, const Expr *e)
   return &value_poison;
 }
 
-static const char *what_name_is(Checker *cx, const char *name)
-{
+static const char *what_name_is(Checker *cx, const char *name) {
   bool found;
   if (check_decl_party(cx, name))
     return "a party";
@@ -232,8 +219,7 @@ static const char *what_name_is(Checker *cx, const char *name)
   return NULL;
 }
 
-static const Value *unknown_name(Checker *cx, const Expr *e)
-{
+static const Value *unknown_name(Checker *cx, const Expr *e) {
   const char *is = what_name_is(cx, e->name);
   if (is) {
     CHECK_DIAG(cx, E0133, e->span, e->name, is, "a value");
@@ -253,8 +239,7 @@ static const Value *unknown_name(Checker *cx, const Expr *e)
   return &value_poison;
 }
 
-static const Value *check_name(Checker *cx, const Expr *e)
-{
+static const Value *check_name(Checker *cx, const Expr *e) {
   Var *x = scope_find(cx->frame, e->name);
   if (x) {
     x->read = true;
@@ -270,9 +255,9 @@ static const Value *check_name(Checker *cx, const Expr *e)
 
 /* ---- fields ---------------------------------------------------------------------------------------------------------------- */
 
-static const Value *no_field(Checker *cx, const Value *base, const Expr *e)
-{
-  Diag *d = CHECK_DIAG(cx, E0109, e->name_span.source ? e->name_span : e->span, value_type_text(cx->arena, base), e->name);
+static const Value *no_field(Checker *cx, const Value *base, const Expr *e) {
+  Diag *d = CHECK_DIAG(cx, E0109, e->name_span.source ? e->name_span : e->span,
+                       value_type_text(cx->arena, base), e->name);
   if (base->kind != VAL_STRUCT)
     return &value_poison;
   VEC(const char *) names = {0};
@@ -285,8 +270,7 @@ static const Value *no_field(Checker *cx, const Value *base, const Expr *e)
   return &value_poison;
 }
 
-static const Value *transposed(Checker *cx, const Value *v, const Expr *e)
-{
+static const Value *transposed(Checker *cx, const Value *v, const Expr *e) {
   int64_t axes[MAX_RANK];
   v = check_operand(cx, v, e->left);
   if (v->kind != VAL_TENSOR)
@@ -296,8 +280,7 @@ static const Value *transposed(Checker *cx, const Value *v, const Expr *e)
   return tensor_transpose(cx, v, axes, e->span);
 }
 
-const Value *check_field(Checker *cx, const Value *base, const Expr *e)
-{
+const Value *check_field(Checker *cx, const Value *base, const Expr *e) {
   if (value_is_poison(base))
     return &value_poison;
   if (base->kind == VAL_TENSOR && strcmp(e->name, "T") == 0)
@@ -308,8 +291,7 @@ const Value *check_field(Checker *cx, const Value *base, const Expr *e)
   return no_field(cx, base, e);
 }
 
-static const Value *check_field_expr(Checker *cx, const Expr *e)
-{
+static const Value *check_field_expr(Checker *cx, const Expr *e) {
   if (e->left->kind == EX_NAME && !scope_find(cx->frame, e->left->name)) {
     bool found;
     Unit *u = module_imported(cx->frame->unit, e->left->name, &found);
@@ -325,8 +307,7 @@ static const Value *check_field_expr(Checker *cx, const Expr *e)
 
 /* ---- arrays and tuples -------------------------------------------------------------------------------------------------------- */
 
-static const Value *check_tuple(Checker *cx, const Expr *e, const Type *want)
-{
+static const Value *check_tuple(Checker *cx, const Expr *e, const Type *want) {
   const Value **items = ARENA_ARRAY(cx->arena, const Value *, e->items.count);
   bool bad = false;
   for (int i = 0; i < e->items.count; i++) {
@@ -337,8 +318,7 @@ static const Value *check_tuple(Checker *cx, const Expr *e, const Type *want)
   return bad ? &value_poison : value_items(cx->arena, VAL_TUPLE, NULL, items, e->items.count);
 }
 
-static bool alike(Checker *cx, const Value *a, const Value *b, const Expr *e)
-{
+static bool alike(Checker *cx, const Value *a, const Value *b, const Expr *e) {
   bool elems = a->elem == b->elem || (a->elem != EL_BOOL && b->elem != EL_BOOL);
   if (a->kind == VAL_TENSOR && b->kind == VAL_TENSOR && elems && shape_equal(&a->shape, &b->shape))
     return true;
@@ -346,8 +326,7 @@ static bool alike(Checker *cx, const Value *a, const Value *b, const Expr *e)
   return false;
 }
 
-static const Value *check_array(Checker *cx, const Expr *e)
-{
+static const Value *check_array(Checker *cx, const Expr *e) {
   int n = e->items.count;
   const Value **items = ARENA_ARRAY(cx->arena, const Value *, n);
   bool bad = false;
@@ -356,7 +335,8 @@ static const Value *check_array(Checker *cx, const Expr *e)
     if (items[i]->kind == VAL_POISON)
       bad = true;
     else if (items[i]->kind != VAL_TENSOR) {
-      CHECK_DIAG(cx, E0208, e->items.data[i]->span, "a number or a bool", value_type_text(cx->arena, items[i]));
+      CHECK_DIAG(cx, E0208, e->items.data[i]->span, "a number or a bool",
+                 value_type_text(cx->arena, items[i]));
       bad = true;
     } else if (!bad && i > 0 && !alike(cx, items[0], items[i], e->items.data[i]))
       bad = true;
@@ -377,8 +357,7 @@ static const Value *check_array(Checker *cx, const Expr *e)
 
 /* ---- operators ------------------------------------------------------------------------------------------------------------------ */
 
-static OpKind op_of(Operator op)
-{
+static OpKind op_of(Operator op) {
   switch (op) {
   case OPR_ADD: return OP_ADD;
   case OPR_SUB: return OP_SUB;
@@ -387,8 +366,10 @@ static OpKind op_of(Operator op)
   case OPR_FLOORDIV: return OP_FLOORDIV;
   case OPR_MOD: return OP_MOD;
   case OPR_POW: return OP_POW;
-  case OPR_LT: case OPR_GT: return OP_LT;
-  case OPR_LE: case OPR_GE: return OP_LE;
+  case OPR_LT:
+  case OPR_GT: return OP_LT;
+  case OPR_LE:
+  case OPR_GE: return OP_LE;
   case OPR_EQ: return OP_EQ;
   case OPR_NE: return OP_NE;
   case OPR_AND: return OP_AND;
@@ -400,27 +381,25 @@ static OpKind op_of(Operator op)
   return OP_NONE;
 }
 
-static Span operator_span(const Expr *e)
-{
+static Span operator_span(const Expr *e) {
   return e->kind == EX_BINARY && e->name_span.source ? e->name_span : e->span;
 }
 
-static void label_sides(Diag *d, Checker *cx, const Expr *e, const Value *a, const Value *b)
-{
+static void label_sides(Diag *d, Checker *cx, const Expr *e, const Value *a, const Value *b) {
   if (e->kind != EX_BINARY)
     return;
   diag_also(d, e->right->span, "%s", shape_text(cx->arena, &b->shape));
   diag_also(d, e->left->span, "%s", shape_text(cx->arena, &a->shape));
 }
 
-static const char *sizes_text(Checker *cx, const Shape *s)
-{
+static const char *sizes_text(Checker *cx, const Shape *s) {
   static const char *const words[] = {"", " vector", " matrix", " tensor"};
-  return s->rank ? arena_printf(cx->arena, "a %s%s", shape_text(cx->arena, s), words[s->rank < 3 ? s->rank : 3]) : "a scalar";
+  return s->rank
+             ? arena_printf(cx->arena, "a %s%s", shape_text(cx->arena, s), words[s->rank < 3 ? s->rank : 3])
+             : "a scalar";
 }
 
-static const Value *bad_matmul(Checker *cx, const Value *a, const Value *b, const Expr *e)
-{
+static const Value *bad_matmul(Checker *cx, const Value *a, const Value *b, const Expr *e) {
   Diag *d = CHECK_DIAG(cx, E0201, operator_span(e), sizes_text(cx, &a->shape), sizes_text(cx, &b->shape));
   if (a->shape.rank != 2 || b->shape.rank != 2) {
     diag_label(d, "needs two matrices");
@@ -442,9 +421,10 @@ static const Value *bad_matmul(Checker *cx, const Value *a, const Value *b, cons
   return &value_poison;
 }
 
-static const Value *bad_broadcast(Checker *cx, const Value *a, const Value *b, int64_t left, int64_t right, const Expr *e)
-{
-  Diag *d = CHECK_DIAG(cx, E0202, operator_span(e), shape_text(cx->arena, &a->shape), shape_text(cx->arena, &b->shape));
+static const Value *bad_broadcast(Checker *cx, const Value *a, const Value *b, int64_t left, int64_t right,
+                                  const Expr *e) {
+  Diag *d = CHECK_DIAG(cx, E0202, operator_span(e), shape_text(cx->arena, &a->shape),
+                       shape_text(cx->arena, &b->shape));
   diag_label(d, "sizes %" PRId64 " and %" PRId64 " do not match", left, right);
   label_sides(d, cx, e, a, b);
   diag_note(d, "shapes are lined up from the right; a size matches an equal size, or 1");
@@ -455,12 +435,12 @@ static const Value *bad_broadcast(Checker *cx, const Value *a, const Value *b, i
   return &value_poison;
 }
 
-static const Value *needs_numbers(Checker *cx, Operator op, const Value *a, const Value *b, const Expr *e)
-{
+static const Value *needs_numbers(Checker *cx, Operator op, const Value *a, const Value *b, const Expr *e) {
   bool left = a->elem == EL_BOOL;
-  const char *sign = ast_operator_text(op);
+  const char *sign = ast_operator_text((int)op);
   Diag *d = CHECK_DIAG(cx, E0204, e->span, sign,
-                       e->kind == EX_BINARY ? left ? "the left side is bool" : "the right side is bool" : "this is bool");
+                       e->kind == EX_BINARY ? left ? "the left side is bool" : "the right side is bool"
+                                            : "this is bool");
   if (e->kind != EX_BINARY)
     return &value_poison;
   diag_label(d, "%s %s %s", elem_text(a->elem), sign, elem_text(b->elem));
@@ -470,14 +450,15 @@ static const Value *needs_numbers(Checker *cx, Operator op, const Value *a, cons
   else
     diag_help(d, "count it as 0 or 1: `%s %s fixed(%s)`", x, sign, y);
   if (op == OPR_MUL && (left ? b : a)->elem != EL_BOOL)
-    diag_help(d, "or choose: `select(%s, %s, %s)`", left ? x : y, left ? y : x, (left ? b : a)->elem == EL_INT ? "0" : "0.0");
+    diag_help(d, "or choose: `select(%s, %s, %s)`", left ? x : y, left ? y : x,
+              (left ? b : a)->elem == EL_INT ? "0" : "0.0");
   return &value_poison;
 }
 
 /* W0604: a constant that the grid of the protocol block cannot hold. */
-static void lint_constant(Checker *cx, const Value *constant, const Value *other, const Expr *e)
-{
-  if (other->place.kind != PLACE_PRIVATE || !constant->data || constant->elem != EL_FIXED || constant->shape.rank != 0 || !e)
+static void lint_constant(Checker *cx, const Value *constant, const Value *other, const Expr *e) {
+  if (other->place.kind != PLACE_PRIVATE || !constant->data || constant->elem != EL_FIXED ||
+      constant->shape.rank != 0 || !e)
     return;
   if (!check_in_protocol(cx))
     return;
@@ -486,9 +467,11 @@ static void lint_constant(Checker *cx, const Value *constant, const Value *other
   double kept = __builtin_rint(v / step) * step, lost = v > kept ? v - kept : kept - v, size = v < 0 ? -v : v;
   if (v == 0 || lost <= size * 0.01)
     return;
-  Diag *d = kept == 0 ? CHECK_DIAG(cx, W0604, e->span, "is smaller than one step of the fixed-point grid and becomes 0")
-                      : CHECK_DIAG(cx, W0604, e->span,
-                                   arena_printf(cx->arena, "loses %.1f %% on the fixed-point grid", 100 * lost / size));
+  Diag *d =
+      kept == 0
+          ? CHECK_DIAG(cx, W0604, e->span, "is smaller than one step of the fixed-point grid and becomes 0")
+          : CHECK_DIAG(cx, W0604, e->span,
+                       arena_printf(cx->arena, "loses %.1f %% on the fixed-point grid", 100 * lost / size));
   diag_label(d, kept == 0 ? "becomes 0 with %d fraction bits" : "rounded to %d fraction bits", in->frac);
   diag_note(d, "one step is 2^-%d = %.7f", in->frac, step);
   diag_help(d, "scale the other factor first, so that the constant is near 1");
@@ -497,8 +480,7 @@ static void lint_constant(Checker *cx, const Value *constant, const Value *other
     diag_help(d, "or use more fraction bits: `with frac = %d`", in->frac + 8 < most ? in->frac + 8 : most);
 }
 
-static void lint_equality(Checker *cx, const Value *a, const Value *b, const Expr *e)
-{
+static void lint_equality(Checker *cx, const Value *a, const Value *b, const Expr *e) {
   bool fixed = a->elem == EL_FIXED || b->elem == EL_FIXED;
   bool secret = a->place.kind == PLACE_PRIVATE || b->place.kind == PLACE_PRIVATE;
   if (!fixed || !secret)
@@ -508,14 +490,12 @@ static void lint_equality(Checker *cx, const Value *a, const Value *b, const Exp
   diag_help(d, "compare with a tolerance: `abs(x - y) < 0.001`");
 }
 
-
-static const Value *binary_tensors(Checker *cx, Operator op, const Value *a, const Value *b, const Expr *e)
-{
+static const Value *binary_tensors(Checker *cx, Operator op, const Value *a, const Value *b, const Expr *e) {
   Shape shape;
   int64_t left, right;
   bool logic = op == OPR_AND || op == OPR_OR, equality = op == OPR_EQ || op == OPR_NE;
   const Expr *le = e->kind == EX_BINARY ? e->left : NULL, *re = e->kind == EX_BINARY ? e->right : NULL;
-  const char *sign = ast_operator_text(op);
+  const char *sign = ast_operator_text((int)op);
   if (logic && (a->elem != EL_BOOL || b->elem != EL_BOOL)) {
     CHECK_DIAG(cx, E0220, e->span, sign, value_type_text(cx->arena, a), value_type_text(cx->arena, b));
     return &value_poison;
@@ -523,9 +503,11 @@ static const Value *binary_tensors(Checker *cx, Operator op, const Value *a, con
   if (!logic && !(equality && a->elem == b->elem) && (a->elem == EL_BOOL || b->elem == EL_BOOL))
     return needs_numbers(cx, op, a, b, e);
   if (op == OPR_MATMUL)
-    return shape_matmul(&a->shape, &b->shape, &shape) ? tensor_matmul(cx, a, b, shape, e, e->span) : bad_matmul(cx, a, b, e);
+    return shape_matmul(&a->shape, &b->shape, &shape) ? tensor_matmul(cx, a, b, shape, e, e->span)
+                                                      : bad_matmul(cx, a, b, e);
   if ((op == OPR_FLOORDIV || op == OPR_MOD) && (a->elem != EL_INT || b->elem != EL_INT)) {
-    Diag *d = CHECK_DIAG(cx, E0220, e->span, sign, value_type_text(cx->arena, a), value_type_text(cx->arena, b));
+    Diag *d =
+        CHECK_DIAG(cx, E0220, e->span, sign, value_type_text(cx->arena, a), value_type_text(cx->arena, b));
     diag_note(d, "`//` and `%%` are for ints; `/` gives the real quotient");
     return &value_poison;
   }
@@ -543,8 +525,7 @@ static const Value *binary_tensors(Checker *cx, Operator op, const Value *a, con
   return tensor_binary(cx, op_of(op), a, b, shape, e, e->span);
 }
 
-static const Value *not_a_vector(Checker *cx, Operator op, const Struct *st, const Expr *e)
-{
+static const Value *not_a_vector(Checker *cx, Operator op, const Struct *st, const Expr *e) {
   const char *field = "";
   for (int i = 0; i < st->decl->fields.count; i++) {
     const Type *t = st->fields[i];
@@ -554,19 +535,19 @@ static const Value *not_a_vector(Checker *cx, Operator op, const Struct *st, con
       break;
     }
   }
-  CHECK_DIAG(cx, E0214, e->span, ast_operator_text(op), st->decl->name, field);
+  CHECK_DIAG(cx, E0214, e->span, ast_operator_text((int)op), st->decl->name, field);
   return &value_poison;
 }
 
 /* S7: structs of fixed are vectors. */
-static const Value *binary_structs(Checker *cx, Operator op, const Value *a, const Value *b, const Expr *e)
-{
+static const Value *binary_structs(Checker *cx, Operator op, const Value *a, const Value *b, const Expr *e) {
   bool arithmetic = op == OPR_ADD || op == OPR_SUB || op == OPR_MUL || op == OPR_DIV;
   const Value *st = a->kind == VAL_STRUCT ? a : b, *other = st == a ? b : a;
   bool scalar = other->kind == VAL_TENSOR && other->shape.rank == 0 && other->elem != EL_BOOL;
   bool same = other->kind == VAL_STRUCT && other->st == st->st;
   if (st->kind != VAL_STRUCT || !arithmetic || !(scalar || same)) {
-    CHECK_DIAG(cx, E0220, e->span, ast_operator_text(op), value_type_text(cx->arena, a), value_type_text(cx->arena, b));
+    CHECK_DIAG(cx, E0220, e->span, ast_operator_text((int)op), value_type_text(cx->arena, a),
+               value_type_text(cx->arena, b));
     return &value_poison;
   }
   if (!st->st->all_fixed)
@@ -581,8 +562,7 @@ static const Value *binary_structs(Checker *cx, Operator op, const Value *a, con
   return value_items(cx->arena, VAL_STRUCT, st->st, items, st->count);
 }
 
-const Value *check_binary(Checker *cx, Operator op, const Value *a, const Value *b, const Expr *e)
-{
+const Value *check_binary(Checker *cx, Operator op, const Value *a, const Value *b, const Expr *e) {
   const Expr *le = e->kind == EX_BINARY ? e->left : e, *re = e->kind == EX_BINARY ? e->right : e;
   if (value_is_poison(a) || value_is_poison(b))
     return &value_poison;
@@ -599,8 +579,7 @@ const Value *check_binary(Checker *cx, Operator op, const Value *a, const Value 
   return binary_structs(cx, op, a, b, e);
 }
 
-static const Value *check_unary(Checker *cx, const Expr *e, const Type *want)
-{
+static const Value *check_unary(Checker *cx, const Expr *e, const Type *want) {
   const Value *v = check_operand(cx, check_expr(cx, e->right, want), e->right);
   if (v->kind == VAL_POISON)
     return v;
@@ -612,7 +591,8 @@ static const Value *check_unary(Checker *cx, const Expr *e, const Type *want)
   if (v->kind != VAL_TENSOR || (e->op == OPR_NOT) != (v->elem == EL_BOOL)) {
     if (v->kind == VAL_TENSOR && e->op == OPR_NEG)
       return needs_numbers(cx, e->op, v, v, e);
-    CHECK_DIAG(cx, E0208, e->right->span, e->op == OPR_NOT ? "a bool" : "a number", value_type_text(cx->arena, v));
+    CHECK_DIAG(cx, E0208, e->right->span, e->op == OPR_NOT ? "a bool" : "a number",
+               value_type_text(cx->arena, v));
     return &value_poison;
   }
   return tensor_unary(cx, op_of(e->op), v, e, e->span);
@@ -625,12 +605,11 @@ typedef struct Box {
   const Value *start[MAX_RANK]; /* NULL: 0 */
   Shape shape;
   bool drop[MAX_RANK];
-  int gather_axis;              /* -1: none */
+  int gather_axis; /* -1: none */
   const Value *gather;
 } Box;
 
-static const Value *index_value(Checker *cx, const Expr *e, int64_t count, const Expr *whole)
-{
+static const Value *index_value(Checker *cx, const Expr *e, int64_t count, const Expr *whole) {
   const Value *v = check_operand(cx, check_expr(cx, e, NULL), e);
   if (v->kind == VAL_POISON)
     return v;
@@ -649,13 +628,13 @@ static const Value *index_value(Checker *cx, const Expr *e, int64_t count, const
   return &value_poison;
 }
 
-static void outside(Checker *cx, Span at, int64_t i, int64_t last)
-{
-  CHECK_DIAG(cx, E0211, at, arena_printf(cx->arena, "%" PRId64, i), arena_printf(cx->arena, "%" PRId64, last));
+static void outside(Checker *cx, Span at, int64_t i, int64_t last) {
+  CHECK_DIAG(cx, E0211, at, arena_printf(cx->arena, "%" PRId64, i),
+             arena_printf(cx->arena, "%" PRId64, last));
 }
 
-static bool slice_bound(Checker *cx, const Expr *e, const Expr *whole, int64_t otherwise, int64_t n, const Value **out)
-{
+static bool slice_bound(Checker *cx, const Expr *e, const Expr *whole, int64_t otherwise, int64_t n,
+                        const Value **out) {
   int64_t i;
   *out = value_int(cx->arena, otherwise);
   if (!e)
@@ -675,8 +654,7 @@ static bool slice_bound(Checker *cx, const Expr *e, const Expr *whole, int64_t o
 }
 
 /* S3: the size of low:high must come out as a constant. */
-static bool slice_size(Checker *cx, const Value *low, const Value *high, const Subscript *s, int64_t *size)
-{
+static bool slice_size(Checker *cx, const Value *low, const Value *high, const Subscript *s, int64_t *size) {
   const Affine *d = affine_add(cx->arena, value_affine(cx->arena, high), value_affine(cx->arena, low), -1);
   if (d && d->count == 0) {
     *size = d->base;
@@ -694,8 +672,7 @@ static bool slice_size(Checker *cx, const Value *low, const Value *high, const S
   return false;
 }
 
-static bool box_axis(Checker *cx, Box *box, int axis, const Subscript *s, int64_t n, const Expr *whole)
-{
+static bool box_axis(Checker *cx, Box *box, int axis, const Subscript *s, int64_t n, const Expr *whole) {
   int64_t i;
   box->shape.dim[axis] = n;
   if (s->is_slice) {
@@ -730,13 +707,13 @@ static bool box_axis(Checker *cx, Box *box, int axis, const Subscript *s, int64_
   return true;
 }
 
-static bool box_of(Checker *cx, const Value *base, const Expr *e, Box *box)
-{
+static bool box_of(Checker *cx, const Value *base, const Expr *e, Box *box) {
   *box = (Box){.gather_axis = -1};
   if (base->kind != VAL_TENSOR || e->subs.count > base->shape.rank) {
-    const char *what = base->kind == VAL_TENSOR && base->shape.rank == 0 ? "a scalar" : value_type_text(cx->arena, base);
-    CHECK_DIAG(cx, E0210, e->span, what, arena_printf(cx->arena, "%d subscript%s", e->subs.count,
-               e->subs.count == 1 ? "" : "s"));
+    const char *what =
+        base->kind == VAL_TENSOR && base->shape.rank == 0 ? "a scalar" : value_type_text(cx->arena, base);
+    CHECK_DIAG(cx, E0210, e->span, what,
+               arena_printf(cx->arena, "%d subscript%s", e->subs.count, e->subs.count == 1 ? "" : "s"));
     return false;
   }
   box->shape = base->shape;
@@ -747,8 +724,7 @@ static bool box_of(Checker *cx, const Value *base, const Expr *e, Box *box)
 }
 
 /* The box with its scalar axes taken out. */
-static Shape dropped(const Box *box)
-{
+static Shape dropped(const Box *box) {
   Shape s = {0};
   for (int i = 0; i < box->shape.rank; i++)
     if (!box->drop[i])
@@ -756,8 +732,7 @@ static Shape dropped(const Box *box)
   return s;
 }
 
-static const Value *gathered(Checker *cx, const Value *v, int axis, const Value *index, Span at)
-{
+static const Value *gathered(Checker *cx, const Value *v, int axis, const Value *index, Span at) {
   int64_t axes[MAX_RANK] = {axis}, back[MAX_RANK];
   for (int i = 0, k = 1; i < v->shape.rank; i++)
     if (i != axis)
@@ -770,8 +745,7 @@ static const Value *gathered(Checker *cx, const Value *v, int axis, const Value 
   return tensor_transpose(cx, tensor_gather(cx, front, index, at), back, at);
 }
 
-const Value *check_index(Checker *cx, const Value *base, const Expr *e)
-{
+const Value *check_index(Checker *cx, const Value *base, const Expr *e) {
   Box box;
   base = check_operand(cx, base, e->left);
   if (value_is_poison(base) || !box_of(cx, base, e, &box))
@@ -786,8 +760,7 @@ const Value *check_index(Checker *cx, const Value *base, const Expr *e)
   return tensor_reshape(cx, v, dropped(&box), e->span);
 }
 
-const Value *check_update(Checker *cx, const Value *base, const Expr *e, const Value *item, Span at)
-{
+const Value *check_update(Checker *cx, const Value *base, const Expr *e, const Value *item, Span at) {
   Box box;
   base = check_operand(cx, base, e->left);
   if (value_is_poison(base) || value_is_poison(item) || !box_of(cx, base, e, &box))
@@ -812,8 +785,7 @@ const Value *check_update(Checker *cx, const Value *base, const Expr *e, const V
 
 /* ---- at blocks --------------------------------------------------------------------------------------------------------------------- */
 
-static bool joint_only(Checker *cx, const Expr *e, const char *word)
-{
+static bool joint_only(Checker *cx, const Expr *e, const char *word) {
   if (check_is_joint(cx))
     return true;
   Diag *d = CHECK_DIAG(cx, E0313, e->span, word);
@@ -822,8 +794,7 @@ static bool joint_only(Checker *cx, const Expr *e, const char *word)
 }
 
 /* A value made in an `at` block, seen from outside: its leaves live at the party. */
-static const Value *leaf_at(Checker *cx, const Value *v, const Origin *origin, Span at)
-{
+static const Value *leaf_at(Checker *cx, const Value *v, const Origin *origin, Span at) {
   if (v->kind != VAL_TENSOR)
     return v;
   Value *placed = value_new(cx->arena, VAL_TENSOR);
@@ -844,8 +815,7 @@ static const Value *leaf_at(Checker *cx, const Value *v, const Origin *origin, S
   return placed;
 }
 
-static const Value *all_leaves_at(Checker *cx, const Value *v, const Origin *origin, Span at)
-{
+static const Value *all_leaves_at(Checker *cx, const Value *v, const Origin *origin, Span at) {
   Leaves leaves = {0};
   int next = 0;
   value_leaves(cx->arena, v, &leaves);
@@ -854,8 +824,7 @@ static const Value *all_leaves_at(Checker *cx, const Value *v, const Origin *ori
   return value_rebuild(cx->arena, v, leaves.list.data, &next);
 }
 
-static const Origin *origin_new(Checker *cx, Span at, const char *text)
-{
+static const Origin *origin_new(Checker *cx, Span at, const char *text) {
   Origin *o = ARENA_NEW(cx->arena, Origin);
   o->span = at;
   o->text = text;
@@ -863,8 +832,7 @@ static const Origin *origin_new(Checker *cx, Span at, const char *text)
 }
 
 /* What an `at` block expects of its last expression: places are not its business. */
-static const Type *bare(Checker *cx, const Type *want)
-{
+static const Type *bare(Checker *cx, const Type *want) {
   if (!want)
     return NULL;
   Type *t = ARENA_NEW(cx->arena, Type);
@@ -874,8 +842,7 @@ static const Type *bare(Checker *cx, const Type *want)
   return t;
 }
 
-static const Value *check_at(Checker *cx, const Expr *e, const Type *want, bool want_value)
-{
+static const Value *check_at(Checker *cx, const Expr *e, const Type *want, bool want_value) {
   Place place, outer = cx->pi;
   Span outer_span = cx->pi_span;
   if (!joint_only(cx, e, "at") || !check_decl_place(cx, &e->place, &place))
@@ -901,8 +868,7 @@ static const Value *check_at(Checker *cx, const Expr *e, const Type *want, bool 
 
 /* ---- protocol blocks ------------------------------------------------------------------------------------------------------------------ */
 
-static const Value *leave_protocol(Checker *cx, const Value *v, int instance, const Expr *e)
-{
+static const Value *leave_protocol(Checker *cx, const Value *v, int instance, const Expr *e) {
   Leaves leaves = {0};
   int next = 0;
   value_leaves(cx->arena, v, &leaves);
@@ -924,8 +890,7 @@ static const Value *leave_protocol(Checker *cx, const Value *v, int instance, co
   return value_rebuild(cx->arena, v, leaves.list.data, &next);
 }
 
-static bool convertible(Checker *cx, const Decl *kind, int instance, const Expr *e)
-{
+static bool convertible(Checker *cx, const Decl *kind, int instance, const Expr *e) {
   const Open *outer = &cx->open.data[cx->open.count - 1];
   if (outer->instance == instance)
     return true;
@@ -934,8 +899,7 @@ static bool convertible(Checker *cx, const Decl *kind, int instance, const Expr 
   return false;
 }
 
-static const Value *check_protocol(Checker *cx, const Expr *e, const Type *want, bool want_value)
-{
+static const Value *check_protocol(Checker *cx, const Expr *e, const Type *want, bool want_value) {
   const Decl *kind;
   if (!joint_only(cx, e, "protocol"))
     return &value_poison;
@@ -957,8 +921,7 @@ static const Value *check_protocol(Checker *cx, const Expr *e, const Type *want,
   return leave_protocol(cx, v, instance, e);
 }
 
-const Value *check_expr_discarded(Checker *cx, const Expr *e)
-{
+const Value *check_expr_discarded(Checker *cx, const Expr *e) {
   cx->here = e->span;
   if (e->kind == EX_PROTOCOL)
     return check_protocol(cx, e, NULL, false);
@@ -969,14 +932,12 @@ const Value *check_expr_discarded(Checker *cx, const Expr *e)
 
 /* ---- share ------------------------------------------------------------------------------------------------------------------------------- */
 
-static const Value *share_one(Checker *cx, const Value *v, const Expr *e)
-{
+static const Value *share_one(Checker *cx, const Value *v, const Expr *e) {
   return tensor_make(cx, OP_SHARE, &v, 1, NULL, 0, v->elem, v->shape, check_private_place(cx), e->span);
 }
 
 /* Each member's value, stacked along a new first axis. */
-static const Value *share_family(Checker *cx, const Value *v, const Expr *e)
-{
+static const Value *share_family(Checker *cx, const Value *v, const Expr *e) {
   const PartyDecl *f = &cx->program->parties.data[v->place.index];
   const Value **parts = ARENA_ARRAY(cx->arena, const Value *, f->count);
   Shape row, all;
@@ -995,8 +956,7 @@ static const Value *share_family(Checker *cx, const Value *v, const Expr *e)
   return tensor_concat(cx, parts, f->count, 0, all, e, e->span);
 }
 
-static const Value *share_leaf(Checker *cx, const Value *v, const Expr *e)
-{
+static const Value *share_leaf(Checker *cx, const Value *v, const Expr *e) {
   if (v->kind != VAL_TENSOR) {
     CHECK_DIAG(cx, E0316, e->right->span, v->kind == VAL_STRING ? "a string" : "this");
     return &value_poison;
@@ -1011,8 +971,7 @@ static const Value *share_leaf(Checker *cx, const Value *v, const Expr *e)
 }
 
 /* The type expected under `share at family`: one axis less. */
-static const Type *member_type(Checker *cx, const Type *want, const Expr *right)
-{
+static const Type *member_type(Checker *cx, const Type *want, const Expr *right) {
   const Type *plain = bare(cx, want);
   if (!plain || right->kind != EX_AT || right->place.index)
     return plain;
@@ -1034,23 +993,22 @@ static const Type *member_type(Checker *cx, const Type *want, const Expr *right)
   return t;
 }
 
-static void share_outside(Checker *cx, const Expr *e)
-{
+static void share_outside(Checker *cx, const Expr *e) {
   Span word = {e->span.source, e->span.start, e->span.start + 5};
   Diag *d = CHECK_DIAG(cx, E0309, word, "`share`");
   diag_label(d, "no protocol here");
   diag_note(d, "a value is always shared among the servers of some protocol");
   for (int i = 0; i < cx->root->ast->stmts.count; i++) {
     const Stmt *s = cx->root->ast->stmts.data[i];
-    if (s->kind == ST_EXPR && s->value->kind == EX_PROTOCOL && s->span.start > e->span.start && !cx->frame->fn) {
+    if (s->kind == ST_EXPR && s->value->kind == EX_PROTOCOL && s->span.start > e->span.start &&
+        !cx->frame->fn) {
       diag_help(d, "move this line into the `protocol` block at %s", source_where(cx->arena, s->span));
       return;
     }
   }
 }
 
-static const Value *check_share(Checker *cx, const Expr *e, const Type *want)
-{
+static const Value *check_share(Checker *cx, const Expr *e, const Type *want) {
   Leaves leaves = {0};
   int next = 0;
   if (!joint_only(cx, e, "share"))
@@ -1069,7 +1027,8 @@ static const Value *check_share(Checker *cx, const Expr *e, const Type *want)
   bool family = false;
   value_leaves(cx->arena, v, &leaves);
   for (int i = 0; i < leaves.list.count; i++) {
-    family = family || (leaves.list.data[i]->kind == VAL_TENSOR && leaves.list.data[i]->place.kind == PLACE_EACH);
+    family =
+        family || (leaves.list.data[i]->kind == VAL_TENSOR && leaves.list.data[i]->place.kind == PLACE_EACH);
     leaves.list.data[i] = share_leaf(cx, leaves.list.data[i], e);
     if (leaves.list.data[i]->kind == VAL_POISON)
       return &value_poison;
@@ -1084,8 +1043,7 @@ static const Value *check_share(Checker *cx, const Expr *e, const Type *want)
 
 /* ---- reveal -------------------------------------------------------------------------------------------------------------------------------- */
 
-static void check_marked(Checker *cx, const Expr *e, const char *label)
-{
+static void check_marked(Checker *cx, const Expr *e, const char *label) {
   Frame *f = cx->frame;
   f->reveals = true;
   if (!f->fn || f->fn->reveals)
@@ -1100,23 +1058,26 @@ static void check_marked(Checker *cx, const Expr *e, const char *label)
   diag_help(d, "write `%s reveals {`", span_text(cx->arena, f->fn->head));
 }
 
-void check_call_reveals(Checker *cx, const Expr *e, const char *callee)
-{
+void check_call_reveals(Checker *cx, const Expr *e, const char *callee) {
   check_marked(cx, e, arena_printf(cx->arena, "`%s` reveals", callee));
 }
 
-static void record_reveal(Checker *cx, const Value *v, const Expr *e, Place to, const Value *leaf, bool secret)
-{
-  Reveal r = {.span = e->span, .site = check_site(cx, e->span), .source_text = span_text(cx->arena, e->right->span),
-              .type = leaf->kind == VAL_TENSOR ? value_ir_type(leaf) : (IrType){0}, .to = to, .was_private = secret,
-              .times = cx->times, .type_text = value_type_text(cx->arena, v),
+static void record_reveal(Checker *cx, const Value *v, const Expr *e, Place to, const Value *leaf,
+                          bool secret) {
+  Reveal r = {.span = e->span,
+              .site = check_site(cx, e->span),
+              .source_text = span_text(cx->arena, e->right->span),
+              .type = leaf->kind == VAL_TENSOR ? value_ir_type(leaf) : (IrType){0},
+              .to = to,
+              .was_private = secret,
+              .times = cx->times,
+              .type_text = value_type_text(cx->arena, v),
               .protocol = secret ? leaf->place.index : -1};
   VEC_PUSH(cx->arena, &cx->program->reveals, r);
 }
 
 /* A public value that is revealed: it is known already, but its place is the receiver's. */
-static const Value *known_at(Checker *cx, const Value *v, Place to, const Expr *e)
-{
+static const Value *known_at(Checker *cx, const Value *v, Place to, const Expr *e) {
   Place outer = cx->pi;
   if (to.kind == PLACE_PUBLIC)
     return v;
@@ -1126,8 +1087,7 @@ static const Value *known_at(Checker *cx, const Value *v, Place to, const Expr *
   return placed;
 }
 
-static const Value *check_reveal(Checker *cx, const Expr *e, const Type *want)
-{
+static const Value *check_reveal(Checker *cx, const Expr *e, const Type *want) {
   Place to = PLACE_JOINT;
   Leaves leaves = {0};
   int next = 0;
@@ -1158,7 +1118,8 @@ static const Value *check_reveal(Checker *cx, const Expr *e, const Type *want)
       return &value_poison;
     }
     const Value *shown = tensor_make(cx, OP_REVEAL, &leaf, 1, NULL, 0, leaf->elem, leaf->shape, to, e->span);
-    const char *text = arena_printf(cx->arena, "revealed to %s", to.kind == PLACE_PUBLIC ? "all" : check_party_text(cx, to));
+    const char *text =
+        arena_printf(cx->arena, "revealed to %s", to.kind == PLACE_PUBLIC ? "all" : check_party_text(cx, to));
     leaves.list.data[i] = value_with_origin(cx->arena, shown, origin_new(cx, e->span, text));
   }
   if (local) {
@@ -1175,8 +1136,7 @@ static const Value *check_reveal(Checker *cx, const Expr *e, const Type *want)
 
 /* ---- conditions ------------------------------------------------------------------------------------------------------------------------------ */
 
-static void private_condition(Checker *cx, const Value *v, const Expr *e, const char *word, DiagCode code)
-{
+static void private_condition(Checker *cx, const Value *v, const Expr *e, const char *word, DiagCode code) {
   const Value *from;
   const char *text = span_text(cx->arena, e->span);
   const Expr *name = check_find_name(cx, e, PLACE_PRIVATE, &from);
@@ -1185,7 +1145,8 @@ static void private_condition(Checker *cx, const Value *v, const Expr *e, const 
   if (code == DIAG_E0302) {
     diag_note(d, "which branch runs would tell every party whether %s", text);
     const Stmt *s = cx->branch;
-    const Stmt *only = s && s->kind == ST_IF && s->block->stmts.count == 1 && !s->other ? s->block->stmts.data[0] : NULL;
+    const Stmt *only =
+        s && s->kind == ST_IF && s->block->stmts.count == 1 && !s->other ? s->block->stmts.data[0] : NULL;
     if (only && only->kind == ST_ASSIGN && only->op < 0) {
       const char *target = span_text(cx->arena, only->target->span);
       diag_help(d, "compute both and pick one secretly: `%s = select(%s, %s, %s)`", target, text,
@@ -1199,14 +1160,16 @@ static void private_condition(Checker *cx, const Value *v, const Expr *e, const 
   if (strcmp(word, "while") == 0) {
     diag_note(d, "the number of rounds would tell every party about `%s`", name ? name->name : text);
     diag_help(d, "run a fixed number of steps: `for i in 0..20 { ... }`");
-    diag_help(d, "or publish one bit per step: `while reveal %s { ... }` (listed 1 per iteration in the reveal list)", text);
+    diag_help(
+        d,
+        "or publish one bit per step: `while reveal %s { ... }` (listed 1 per iteration in the reveal list)",
+        text);
     return;
   }
   diag_help(d, "publish it: `%s reveal %s`", word, text);
 }
 
-const Value *check_condition(Checker *cx, const Expr *e, const char *word, DiagCode code)
-{
+const Value *check_condition(Checker *cx, const Expr *e, const char *word, DiagCode code) {
   const Value *v = check_operand(cx, check_expr(cx, e, NULL), e);
   if (value_is_poison(v))
     return NULL;
@@ -1225,8 +1188,7 @@ const Value *check_condition(Checker *cx, const Expr *e, const char *word, DiagC
 
 /* ---- the walk ----------------------------------------------------------------------------------------------------------------------------------- */
 
-static const Value *dispatch(Checker *cx, const Expr *e, const Type *want)
-{
+static const Value *dispatch(Checker *cx, const Expr *e, const Type *want) {
   switch (e->kind) {
   case EX_NAME: return check_name(cx, e);
   case EX_INT: return value_int(cx->arena, e->integer);
@@ -1248,15 +1210,12 @@ static const Value *dispatch(Checker *cx, const Expr *e, const Type *want)
   case EX_REVEAL: return check_reveal(cx, e, want);
   case EX_AT: return check_at(cx, e, want, true);
   case EX_PROTOCOL: return check_protocol(cx, e, want, true);
-  case EX_GRAD:
-    CHECK_DIAG(cx, E0901, e->span, "`grad`");
-    return &value_poison;
+  case EX_GRAD: CHECK_DIAG(cx, E0901, e->span, "`grad`"); return &value_poison;
   }
   return &value_poison;
 }
 
-const Value *check_expr(Checker *cx, const Expr *e, const Type *want)
-{
+const Value *check_expr(Checker *cx, const Expr *e, const Type *want) {
   Span here = cx->here;
   if (!e)
     return &value_poison;

@@ -4,8 +4,7 @@
 
 /* ---- walking ----------------------------------------------------------------------------------------------------------- */
 
-static void walk_stmt(Walk *w, const Stmt *s)
-{
+static void walk_stmt(Walk *w, const Stmt *s) {
   if (w->stmt)
     w->stmt(w, s);
   check_walk_expr(w, s->value);
@@ -16,14 +15,12 @@ static void walk_stmt(Walk *w, const Stmt *s)
   check_walk_block(w, s->other);
 }
 
-void check_walk_block(Walk *w, const Block *b)
-{
+void check_walk_block(Walk *w, const Block *b) {
   for (int i = 0; b && i < b->stmts.count; i++)
     walk_stmt(w, b->stmts.data[i]);
 }
 
-void check_walk_expr(Walk *w, const Expr *e)
-{
+void check_walk_expr(Walk *w, const Expr *e) {
   if (!e)
     return;
   if (w->expr)
@@ -42,8 +39,7 @@ void check_walk_expr(Walk *w, const Expr *e)
 }
 
 /* Some function of this name, anywhere, has a `var` parameter. */
-bool check_changes_argument(Checker *cx, const char *function)
-{
+bool check_changes_argument(Checker *cx, const char *function) {
   for (int i = 0; i < module_count(cx->modules); i++) {
     const Module *m = module_at(cx->modules, i)->ast;
     for (int k = 0; k < m->decls.count; k++) {
@@ -65,19 +61,17 @@ typedef VEC(const char *) Names;
 typedef struct Look {
   Checker *cx;
   Unit *unit;
-  Names names;               /* of the function: parameters, variables, size variables; blocks are not told apart */
+  Names names; /* of the function: parameters, variables, size variables; blocks are not told apart */
 } Look;
 
-static bool is_listed(const Names *names, const char *name)
-{
+static bool is_listed(const Names *names, const char *name) {
   for (int i = 0; i < names->count; i++)
     if (names->data[i] == name)
       return true;
   return false;
 }
 
-static void gather_stmt(Walk *w, const Stmt *s)
-{
+static void gather_stmt(Walk *w, const Stmt *s) {
   Look *l = w->data;
   for (int i = 0; i < s->pattern.count; i++)
     VEC_PUSH(l->cx->arena, &l->names, s->pattern.data[i].name);
@@ -85,8 +79,7 @@ static void gather_stmt(Walk *w, const Stmt *s)
     VEC_PUSH(l->cx->arena, &l->names, s->name);
 }
 
-static void gather_type(Look *l, const TypeExpr *t)
-{
+static void gather_type(Look *l, const TypeExpr *t) {
   if (!t)
     return;
   for (int i = 0; i < t->items.count; i++)
@@ -100,8 +93,7 @@ static void gather_type(Look *l, const TypeExpr *t)
   }
 }
 
-static bool is_global(const Look *l, const char *name)
-{
+static bool is_global(const Look *l, const char *name) {
   bool found;
   for (int i = 0; i < l->unit->globals.count; i++)
     if (l->unit->globals.data[i].decl->name == name)
@@ -110,16 +102,14 @@ static bool is_global(const Look *l, const char *name)
   return found || check_decl_party(l->cx, name) || strcmp(name, "me") == 0;
 }
 
-static bool is_function(const Look *l, const Unit *u, const char *name)
-{
+static bool is_function(const Look *l, const Unit *u, const char *name) {
   const Unit *prelude = module_prelude(l->cx->modules);
   if (check_decl_find(u, DECL_FN, name) || check_decl_find(u, DECL_STRUCT, name) || builtin_find(name))
     return true;
   return prelude && check_decl_find(prelude, DECL_FN, name);
 }
 
-static void look_call(Look *l, const Expr *e)
-{
+static void look_call(Look *l, const Expr *e) {
   const Expr *f = e->left;
   if (f->kind != EX_NAME || is_function(l, l->unit, f->name))
     return;
@@ -127,8 +117,7 @@ static void look_call(Look *l, const Expr *e)
   VEC_PUSH(l->cx->arena, &l->names, f->name); /* said once */
 }
 
-static void look_expr(Walk *w, const Expr *e)
-{
+static void look_expr(Walk *w, const Expr *e) {
   Look *l = w->data;
   if (e->kind == EX_CALL)
     look_call(l, e);
@@ -137,16 +126,14 @@ static void look_expr(Walk *w, const Expr *e)
     diag_label(diag_new(l->cx->diags, DIAG_E0107, e->span, e->name), "not defined here");
 }
 
-static bool was_expanded(const Checker *cx, const Decl *fn)
-{
+static bool was_expanded(const Checker *cx, const Decl *fn) {
   for (int i = 0; i < cx->expanded.count; i++)
     if (cx->expanded.data[i] == fn)
       return true;
   return false;
 }
 
-static void look_into(Checker *cx, Unit *u, const Decl *fn)
-{
+static void look_into(Checker *cx, Unit *u, const Decl *fn) {
   Look l = {.cx = cx, .unit = u};
   Walk gather = {NULL, gather_stmt, &l}, look = {look_expr, NULL, &l};
   for (int i = 0; i < fn->parms.count; i++) {
@@ -157,8 +144,7 @@ static void look_into(Checker *cx, Unit *u, const Decl *fn)
   check_walk_block(&look, fn->block);
 }
 
-void check_names(Checker *cx)
-{
+void check_names(Checker *cx) {
   for (int i = 0; i < module_count(cx->modules); i++) {
     Unit *u = module_at(cx->modules, i);
     for (int k = 0; k < u->ast->decls.count; k++) {

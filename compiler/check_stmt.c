@@ -19,24 +19,21 @@ typedef struct Snapshot {
   VEC(const Value *) values;
 } Snapshot;
 
-static VarList changeable(Checker *cx)
-{
+static VarList changeable(Checker *cx) {
   VarList list = scope_changeable(cx->arena, cx->frame);
   for (int i = 0; i < cx->states.count; i++)
     VEC_PUSH(cx->arena, &list, cx->states.data[i]);
   return list;
 }
 
-static Snapshot snapshot(Checker *cx)
-{
+static Snapshot snapshot(Checker *cx) {
   Snapshot s = {.vars = changeable(cx)};
   for (int i = 0; i < s.vars.count; i++)
     VEC_PUSH(cx->arena, &s.values, s.vars.data[i]->value);
   return s;
 }
 
-static void restore(const Snapshot *s)
-{
+static void restore(const Snapshot *s) {
   for (int i = 0; i < s->vars.count; i++)
     s->vars.data[i]->value = s->values.data[i];
 }
@@ -48,14 +45,20 @@ typedef struct Mark {
   int64_t times;
 } Mark;
 
-static Mark mark(Checker *cx)
-{
-  return (Mark){snapshot(cx), cx->block, cx->block->ops.count, diag_mark(cx->diags), cx->program->reveals.count,
-                cx->program->slots.count, cx->frame->vars.count, cx->frame->block, cx->states.count, cx->times};
+static Mark mark(Checker *cx) {
+  return (Mark){snapshot(cx),
+                cx->block,
+                cx->block->ops.count,
+                diag_mark(cx->diags),
+                cx->program->reveals.count,
+                cx->program->slots.count,
+                cx->frame->vars.count,
+                cx->frame->block,
+                cx->states.count,
+                cx->times};
 }
 
-static void rollback(Checker *cx, const Mark *m)
-{
+static void rollback(Checker *cx, const Mark *m) {
   restore(&m->vars);
   cx->block = m->block;
   cx->block->ops.count = m->ops;
@@ -68,8 +71,7 @@ static void rollback(Checker *cx, const Mark *m)
 }
 
 /* A leaf as an operation in the present block, at its own place. */
-static Op *leaf_op(Checker *cx, const Value *leaf)
-{
+static Op *leaf_op(Checker *cx, const Value *leaf) {
   bool constant = !leaf->op;
   Op *op = tensor_op(cx, leaf);
   if (constant && leaf->place.kind != PLACE_PUBLIC)
@@ -77,8 +79,7 @@ static Op *leaf_op(Checker *cx, const Value *leaf)
   return op;
 }
 
-int64_t check_times(const Checker *cx, int64_t passes)
-{
+int64_t check_times(const Checker *cx, int64_t passes) {
   int64_t n;
   if (cx->times < 0 || passes < 0 || __builtin_mul_overflow(cx->times, passes, &n))
     return -1;
@@ -89,13 +90,11 @@ int64_t check_times(const Checker *cx, int64_t passes)
 
 typedef enum Flow { FLOW_ON, FLOW_STOP, FLOW_MAYBE } Flow;
 
-static Var *hidden(Checker *cx, const Value *v)
-{
+static Var *hidden(Checker *cx, const Value *v) {
   return scope_add(cx->arena, cx->frame, NULL, v, true);
 }
 
-static int flags_of(const Frame *f, Var **flags)
-{
+static int flags_of(const Frame *f, Var **flags) {
   int n = 0;
   if (f->returned)
     flags[n++] = f->returned;
@@ -106,8 +105,7 @@ static int flags_of(const Frame *f, Var **flags)
   return n;
 }
 
-static Flow flow(const Checker *cx)
-{
+static Flow flow(const Checker *cx) {
   Var *flags[3];
   int n = flags_of(cx->frame, flags);
   Flow flow = FLOW_ON;
@@ -122,19 +120,18 @@ static Flow flow(const Checker *cx)
 }
 
 /* true while no flag is set */
-static const Value *going_on(Checker *cx, Span at)
-{
+static const Value *going_on(Checker *cx, Span at) {
   Var *flags[3];
   int n = flags_of(cx->frame, flags);
   const Value *any = value_bool(cx->arena, false);
   for (int i = 0; i < n; i++)
     if (!flags[i]->value->data)
-      any = any->data ? flags[i]->value : tensor_binary(cx, OP_OR, any, flags[i]->value, shape_scalar(), NULL, at);
+      any = any->data ? flags[i]->value
+                      : tensor_binary(cx, OP_OR, any, flags[i]->value, shape_scalar(), NULL, at);
   return tensor_unary(cx, OP_NOT, any, NULL, at);
 }
 
-static void clear_flags(Checker *cx)
-{
+static void clear_flags(Checker *cx) {
   Var *flags[3];
   int n = flags_of(cx->frame, flags);
   for (int i = 0; i < n; i++)
@@ -146,11 +143,10 @@ static void clear_flags(Checker *cx)
 
 typedef struct Branch {
   IrBlock *block;
-  VEC(const Value *) after;   /* values of the variables, in the order of the merged list */
+  VEC(const Value *) after; /* values of the variables, in the order of the merged list */
 } Branch;
 
-static const Value *zeros_like(Checker *cx, const Value *v)
-{
+static const Value *zeros_like(Checker *cx, const Value *v) {
   Leaves leaves = {0};
   int next = 0;
   value_leaves(cx->arena, v, &leaves);
@@ -164,14 +160,12 @@ static const Value *zeros_like(Checker *cx, const Value *v)
   return value_rebuild(cx->arena, v, leaves.list.data, &next);
 }
 
-static bool same_leaf(const Value *a, const Value *b)
-{
+static bool same_leaf(const Value *a, const Value *b) {
   return a == b || (a->op && a->op == b->op) || value_same_data(a, b) ||
          (a->kind == VAL_STRING && b->kind == VAL_STRING && strcmp(a->text, b->text) == 0);
 }
 
-static bool same_form(const Value *a, const Value *b)
-{
+static bool same_form(const Value *a, const Value *b) {
   if (a->kind != b->kind || a->count != b->count || a->st != b->st)
     return false;
   for (int i = 0; i < a->count; i++)
@@ -180,16 +174,14 @@ static bool same_form(const Value *a, const Value *b)
   return a->kind != VAL_TENSOR || shape_equal(&a->shape, &b->shape);
 }
 
-static Place joined_place(Checker *cx, const Value *a, const Value *b)
-{
+static Place joined_place(Checker *cx, const Value *a, const Value *b) {
   if (a->place.kind == PLACE_PUBLIC && b->place.kind == PLACE_PUBLIC)
     return cx->pi;
   return a->place.kind == PLACE_PUBLIC ? b->place : a->place;
 }
 
 /* Leaf of a branch, as its block yields it. */
-static Op *yielded(Checker *cx, Branch *b, const Value *leaf, Elem elem, Place place, Span at)
-{
+static Op *yielded(Checker *cx, Branch *b, const Value *leaf, Elem elem, Place place, Span at) {
   IrBlock *outer = cx->block;
   cx->block = b->block;
   if (elem == EL_FIXED)
@@ -200,8 +192,7 @@ static Op *yielded(Checker *cx, Branch *b, const Value *leaf, Elem elem, Place p
   return op;
 }
 
-static const Value *merge_leaf(Checker *cx, Op *branch, Branch *b, const Value *x, const Value *y, Span at)
-{
+static const Value *merge_leaf(Checker *cx, Op *branch, Branch *b, const Value *x, const Value *y, Span at) {
   if (same_leaf(x, y) || x->kind != VAL_TENSOR || y->kind != VAL_TENSOR)
     return x;
   Elem elem = x->elem == y->elem ? x->elem : EL_FIXED;
@@ -217,12 +208,12 @@ static const Value *merge_leaf(Checker *cx, Op *branch, Branch *b, const Value *
   return v;
 }
 
-static const Value *merge_value(Checker *cx, Op *branch, Branch *b, const Value *x, const Value *y, Span at)
-{
+static const Value *merge_value(Checker *cx, Op *branch, Branch *b, const Value *x, const Value *y, Span at) {
   if (x == y || (!x && !y))
     return x;
   if (!x || !y) /* a result that only one branch sets: the other's is never read */
-    return x ? merge_value(cx, branch, b, x, zeros_like(cx, x), at) : merge_value(cx, branch, b, zeros_like(cx, y), y, at);
+    return x ? merge_value(cx, branch, b, x, zeros_like(cx, x), at)
+             : merge_value(cx, branch, b, zeros_like(cx, y), y, at);
   if (value_is_poison(x) || value_is_poison(y))
     return &value_poison;
   if (!same_form(x, y)) {
@@ -242,8 +233,7 @@ typedef void Body(Checker *cx, const void *data);
 
 /* OP_IF on a run-time condition; then and other run with cx->block set to their block. */
 static void emit_branch(Checker *cx, const Value *condition, Body *then, const void *then_data, Body *other,
-                        const void *other_data, Span at)
-{
+                        const void *other_data, Span at) {
   IrBlock *outer = cx->block;
   Op *c = tensor_op(cx, condition);
   Op *op = ir_op(cx->program, outer, OP_IF, (IrType){0}, check_site(cx, at));
@@ -253,7 +243,7 @@ static void emit_branch(Checker *cx, const Value *condition, Body *then, const v
   Snapshot before = snapshot(cx);
   cx->block = b[0].block;
   then(cx, then_data);
-  VarList vars = changeable(cx);     /* generator states may have appeared */
+  VarList vars = changeable(cx); /* generator states may have appeared */
   for (int i = 0; i < vars.count; i++)
     VEC_PUSH(cx->arena, &b[0].after, vars.data[i]->value);
   int states = cx->states.count;
@@ -270,7 +260,7 @@ static void emit_branch(Checker *cx, const Value *condition, Body *then, const v
   }
   for (int i = states; i < cx->states.count; i++) /* states that the second block brought */
     cx->states.data[i]->value =
-      merge_value(cx, op, b, cx->states.data[i]->init_value, cx->states.data[i]->value, at);
+        merge_value(cx, op, b, cx->states.data[i]->init_value, cx->states.data[i]->value, at);
 }
 
 typedef struct Rest {
@@ -278,43 +268,33 @@ typedef struct Rest {
   int count;
 } Rest;
 
-static void run_rest(Checker *cx, const void *data)
-{
+static void run_rest(Checker *cx, const void *data) {
   const Rest *r = data;
   clear_flags(cx);
   check_stmts(cx, r->stmts, r->count, false, NULL);
 }
 
-static void run_block(Checker *cx, const void *data)
-{
+static void run_block(Checker *cx, const void *data) {
   check_block(cx, data, false, NULL);
 }
 
 /* ---- let and var -------------------------------------------------------------------------------------------------------- */
 
-static bool literal(const Expr *e, bool *nonzero)
-{
+static bool literal(const Expr *e, bool *nonzero) {
   switch (e->kind) {
-  case EX_INT:
-    *nonzero = *nonzero || e->integer != 0;
-    return true;
-  case EX_REAL:
-    *nonzero = *nonzero || e->real != 0;
-    return true;
-  case EX_UNARY:
-    return literal(e->right, nonzero);
+  case EX_INT: *nonzero = *nonzero || e->integer != 0; return true;
+  case EX_REAL: *nonzero = *nonzero || e->real != 0; return true;
+  case EX_UNARY: return literal(e->right, nonzero);
   case EX_ARRAY:
     for (int i = 0; i < e->items.count; i++)
       if (!literal(e->items.data[i], nonzero))
         return false;
     return true;
-  default:
-    return false;
+  default: return false;
   }
 }
 
-static void lint_literal(Checker *cx, const Stmt *s)
-{
+static void lint_literal(Checker *cx, const Stmt *s) {
   bool nonzero = false;
   if (!s->type || s->type->visibility != VIS_PRIVATE || !literal(s->value, &nonzero) || !nonzero)
     return;
@@ -322,8 +302,7 @@ static void lint_literal(Checker *cx, const Stmt *s)
   diag_label(d, "written in the program");
 }
 
-static bool name_is_free(Checker *cx, const PatternName *p)
-{
+static bool name_is_free(Checker *cx, const PatternName *p) {
   const Var *x = scope_find_in_block(cx->frame, p->name);
   const PartyDecl *party = check_decl_party(cx, p->name);
   Span other = {0};
@@ -343,8 +322,7 @@ static bool name_is_free(Checker *cx, const PatternName *p)
   return false;
 }
 
-static void define(Checker *cx, const Stmt *s, const PatternName *p, const Value *v)
-{
+static void define(Checker *cx, const Stmt *s, const PatternName *p, const Value *v) {
   if (!name_is_free(cx, p))
     return;
   if (s->is_var && !check_is_joint(cx) && !value_is_poison(v)) {
@@ -359,8 +337,7 @@ static void define(Checker *cx, const Stmt *s, const PatternName *p, const Value
   x->decl_span = (Span){s->span.source, s->span.start, last.end};
 }
 
-static void check_let(Checker *cx, const Stmt *s)
-{
+static void check_let(Checker *cx, const Stmt *s) {
   const Type *t = s->type ? check_type(cx, s->type) : NULL;
   const Value *v = s->type && !t ? &value_poison : check_expr(cx, s->value, t);
   if (v->kind == VAL_VOID) {
@@ -385,15 +362,13 @@ static void check_let(Checker *cx, const Stmt *s)
 
 /* ---- assignment ----------------------------------------------------------------------------------------------------------- */
 
-static const Expr *root_of(const Expr *e)
-{
+static const Expr *root_of(const Expr *e) {
   while (e->kind == EX_FIELD || e->kind == EX_INDEX)
     e = e->left;
   return e;
 }
 
-static void cannot_change(Checker *cx, const Expr *name, const Var *x)
-{
+static void cannot_change(Checker *cx, const Expr *name, const Var *x) {
   Diag *d = CHECK_DIAG(cx, E0206, name->span, name->name, x->fixed_how ? x->fixed_how : "is fixed");
   diag_label(d, "cannot change");
   bool is_let = x->fixed_how && strstr(x->fixed_how, "let");
@@ -406,23 +381,21 @@ static void cannot_change(Checker *cx, const Expr *name, const Var *x)
     if (x->init && strncmp(rest, "let", 3) == 0)
       diag_help(d, "write `var%s = %s`", rest + 3, span_text(cx->arena, x->init->span));
   } else if (x->fixed_how && strstr(x->fixed_how, "parameter")) {
-    diag_help(d, "work on a copy: `var v = %s`; or change the caller's: write `var %s` in the parameter list", name->name,
-              name->name);
+    diag_help(d, "work on a copy: `var v = %s`; or change the caller's: write `var %s` in the parameter list",
+              name->name, name->name);
   }
 }
 
-static const char *place_name(Checker *cx, const Value *v)
-{
+static const char *place_name(Checker *cx, const Value *v) {
   Leaves leaves = {0};
   value_leaves(cx->arena, v, &leaves);
   Place p = leaves.list.data[0]->place;
-  return p.kind == PLACE_PUBLIC ? "public"
-                                : p.kind == PLACE_PRIVATE ? "private"
-                                                          : arena_printf(cx->arena, "at %s", check_party_text(cx, p));
+  return p.kind == PLACE_PUBLIC    ? "public"
+         : p.kind == PLACE_PRIVATE ? "private"
+                                   : arena_printf(cx->arena, "at %s", check_party_text(cx, p));
 }
 
-Var *check_target(Checker *cx, const Expr *target)
-{
+Var *check_target(Checker *cx, const Expr *target) {
   const Expr *name = root_of(target);
   if (name->kind != EX_NAME) {
     CHECK_DIAG(cx, E0117, target->span);
@@ -448,7 +421,8 @@ Var *check_target(Checker *cx, const Expr *target)
       const Value *leaf = leaves.list.data[i];
       if (leaf->kind != VAL_TENSOR || place_equal(leaf->place, cx->pi))
         continue;
-      Diag *d = CHECK_DIAG(cx, E0314, name->span, name->name, place_name(cx, x->value), check_party_text(cx, cx->pi));
+      Diag *d = CHECK_DIAG(cx, E0314, name->span, name->name, place_name(cx, x->value),
+                           check_party_text(cx, cx->pi));
       diag_label(d, "cannot change here");
       if (x->decl_span.source == name->span.source)
         diag_also(d, x->decl_span, "defined outside");
@@ -459,8 +433,7 @@ Var *check_target(Checker *cx, const Expr *target)
 }
 
 /* The present value of a variable or a part of it. */
-static const Value *present(Checker *cx, const Expr *target)
-{
+static const Value *present(Checker *cx, const Expr *target) {
   if (target->kind == EX_NAME) {
     const Var *x = scope_find(cx->frame, target->name);
     return x ? check_read(cx, x->value, target) : &value_poison;
@@ -471,16 +444,14 @@ static const Value *present(Checker *cx, const Expr *target)
   return target->kind == EX_FIELD ? check_field(cx, base, target) : check_index(cx, base, target);
 }
 
-static const Value *with_field(Checker *cx, const Value *base, const Expr *target, const Value *v)
-{
+static const Value *with_field(Checker *cx, const Value *base, const Expr *target, const Value *v) {
   const Value **items = ARENA_ARRAY(cx->arena, const Value *, base->count + 1);
   for (int i = 0; i < base->count; i++)
     items[i] = base->st && base->st->decl->fields.data[i].name == target->name ? v : base->items[i];
   return value_items(cx->arena, base->kind, base->st, items, base->count);
 }
 
-bool check_store(Checker *cx, const Expr *target, const Value *v, const Expr *value, Span at)
-{
+bool check_store(Checker *cx, const Expr *target, const Value *v, const Expr *value, Span at) {
   const Expr *e = value ? value : target;
   if (value_is_poison(v))
     return false;
@@ -510,8 +481,7 @@ bool check_store(Checker *cx, const Expr *target, const Value *v, const Expr *va
   return !value_is_poison(whole) && check_store(cx, target->left, whole, NULL, at);
 }
 
-static const Expr *as_binary(Checker *cx, const Stmt *s)
-{
+static const Expr *as_binary(Checker *cx, const Stmt *s) {
   Expr *e = ARENA_NEW(cx->arena, Expr);
   e->kind = EX_BINARY;
   e->span = s->span;
@@ -527,8 +497,7 @@ static const Expr *as_binary(Checker *cx, const Stmt *s)
   return e;
 }
 
-static void check_assign(Checker *cx, const Stmt *s)
-{
+static void check_assign(Checker *cx, const Stmt *s) {
   Var *x = check_target(cx, s->target);
   const Type *want = NULL;
   Type t = {0};
@@ -553,8 +522,7 @@ static void check_assign(Checker *cx, const Stmt *s)
 
 /* ---- if -------------------------------------------------------------------------------------------------------------------- */
 
-static void check_if(Checker *cx, const Stmt *s)
-{
+static void check_if(Checker *cx, const Stmt *s) {
   bool known;
   const Stmt *outer = cx->branch;
   cx->branch = s;
@@ -587,15 +555,13 @@ typedef struct Changes {
   bool breaks, continues, returns;
 } Changes;
 
-static void note_name(Changes *c, const Expr *e)
-{
+static void note_name(Changes *c, const Expr *e) {
   const Expr *name = root_of(e);
   if (name->kind == EX_NAME)
     VEC_PUSH(c->cx->arena, &c->names, name->name);
 }
 
-static void changes_expr(Walk *w, const Expr *e)
-{
+static void changes_expr(Walk *w, const Expr *e) {
   Changes *c = w->data;
   if (e->kind != EX_CALL || !e->left->name || !check_changes_argument(c->cx, e->left->name))
     return;
@@ -605,8 +571,7 @@ static void changes_expr(Walk *w, const Expr *e)
     note_name(c, e->args.data[i].value);
 }
 
-static void changes_stmt(Walk *w, const Stmt *s)
-{
+static void changes_stmt(Walk *w, const Stmt *s) {
   Changes *c = w->data;
   if (s->kind == ST_ASSIGN)
     note_name(c, s->target);
@@ -615,8 +580,7 @@ static void changes_stmt(Walk *w, const Stmt *s)
   c->returns = c->returns || s->kind == ST_RETURN;
 }
 
-static Changes changes_of(Checker *cx, const Block *body, const Expr *condition)
-{
+static Changes changes_of(Checker *cx, const Block *body, const Expr *condition) {
   Changes c = {.cx = cx};
   Walk w = {changes_expr, changes_stmt, &c};
   check_walk_block(&w, body);
@@ -632,16 +596,15 @@ typedef struct Carried {
   Var *var;
   int leaf;
   const Value *init;
-  Op *param, *param2;      /* in the body; in the condition block of a `while` */
+  Op *param, *param2; /* in the body; in the condition block of a `while` */
 } Carried;
 
 typedef struct Carrying {
   VEC(Carried) list;
-  VEC(Var *) vars;         /* each once */
+  VEC(Var *) vars; /* each once */
 } Carrying;
 
-static bool is_named(const Changes *c, const Var *x)
-{
+static bool is_named(const Changes *c, const Var *x) {
   for (int i = 0; i < c->names.count; i++)
     if (c->names.data[i] == x->name)
       return true;
@@ -649,8 +612,7 @@ static bool is_named(const Changes *c, const Var *x)
 }
 
 /* First guess: what the text assigns to, the flags it sets, and every generator state. */
-static void choose_carried(Checker *cx, const Changes *c)
-{
+static void choose_carried(Checker *cx, const Changes *c) {
   VarList vars = changeable(cx);
   const Frame *f = cx->frame;
   for (int i = 0; i < vars.count; i++) {
@@ -665,8 +627,7 @@ static void choose_carried(Checker *cx, const Changes *c)
     cx->states.data[i]->carry = true;
 }
 
-static Carrying carried_vars(Checker *cx)
-{
+static Carrying carried_vars(Checker *cx) {
   Carrying c = {0};
   VarList vars = changeable(cx);
   for (int i = 0; i < vars.count; i++) {
@@ -683,8 +644,7 @@ static Carrying carried_vars(Checker *cx)
   return c;
 }
 
-static const Value *as_param(Checker *cx, const Value *init, Op *param)
-{
+static const Value *as_param(Checker *cx, const Value *init, Op *param) {
   Value *v = value_new(cx->arena, VAL_TENSOR);
   *v = *value_of(cx->arena, param);
   v->origin = init->origin;
@@ -692,8 +652,7 @@ static const Value *as_param(Checker *cx, const Value *init, Op *param)
 }
 
 /* Sets the variables to the parameters of a block. second: of the condition block. */
-static void enter_block(Checker *cx, Carrying *c, IrBlock *block, const Site *site, bool second)
-{
+static void enter_block(Checker *cx, Carrying *c, IrBlock *block, const Site *site, bool second) {
   for (int i = 0; i < c->vars.count; i++) {
     Var *x = c->vars.data[i];
     Leaves leaves = {0};
@@ -714,23 +673,22 @@ static void enter_block(Checker *cx, Carrying *c, IrBlock *block, const Site *si
 
 typedef enum Verdict { LOOP_DONE, LOOP_AGAIN, LOOP_UNROLL, LOOP_BROKEN } Verdict;
 
-static const Value *leaf_of(Checker *cx, const Value *v, int k)
-{
+static const Value *leaf_of(Checker *cx, const Value *v, int k) {
   Leaves leaves = {0};
   value_leaves(cx->arena, v, &leaves);
   return leaves.list.data[k];
 }
 
 /* After a trial of the body: were the right variables carried? Sets Var.carry for another try. */
-static Verdict judge(Checker *cx, const Mark *m, const Carrying *c, const Loop *loop)
-{
+static Verdict judge(Checker *cx, const Mark *m, const Carrying *c, const Loop *loop) {
   bool again = false;
   if (loop->unroll)
     return LOOP_UNROLL;
   for (int i = 0; i < m->vars.vars.count; i++) {
     Var *x = m->vars.vars.data[i];
     const Value *before = m->vars.values.data[i];
-    if (!x->carry && x->value != before && x != cx->frame->continued && !(before && value_is_poison(before))) {
+    if (!x->carry && x->value != before && x != cx->frame->continued &&
+        !(before && value_is_poison(before))) {
       x->carry = again = true;
       if (!before && !value_is_poison(x->value))
         x->hint = zeros_like(cx, x->value);
@@ -758,14 +716,12 @@ static Verdict judge(Checker *cx, const Mark *m, const Carrying *c, const Loop *
   return again ? LOOP_AGAIN : LOOP_DONE;
 }
 
-static bool new_states(const Checker *cx, int before)
-{
+static bool new_states(const Checker *cx, int before) {
   return cx->states.count > before;
 }
 
 /* Replaces a dropped parameter in everything below a block. */
-static void replace_in(IrBlock *b)
-{
+static void replace_in(IrBlock *b) {
   for (int i = 0; i < b->ops.count; i++) {
     Op *op = b->ops.data[i];
     for (int k = 0; k < op->args.count; k++)
@@ -779,8 +735,7 @@ static void replace_in(IrBlock *b)
       b->yields.data[i] = b->yields.data[i]->forward;
 }
 
-static void remove_param(IrBlock *b, const Op *param)
-{
+static void remove_param(IrBlock *b, const Op *param) {
   int kept = 0;
   for (int i = 0; i < b->params.count; i++)
     if (b->params.data[i] != param)
@@ -789,8 +744,7 @@ static void remove_param(IrBlock *b, const Op *param)
 }
 
 /* Yields the next values from the body, takes unchanged leaves out again, and makes the results. */
-static void finish_loop(Checker *cx, Op *op, IrBlock *body, IrBlock *condition, Carrying *c, const Mark *m)
-{
+static void finish_loop(Checker *cx, Op *op, IrBlock *body, IrBlock *condition, Carrying *c, const Mark *m) {
   IrBlock *outer = cx->block;
   VEC(const Carried *) kept = {0};
   cx->block = body;
@@ -842,22 +796,19 @@ static void finish_loop(Checker *cx, Op *op, IrBlock *body, IrBlock *condition, 
   }
 }
 
-static void use_hints(Checker *cx)
-{
+static void use_hints(Checker *cx) {
   Var *x = cx->frame->result;
   if (x && x->carry && !x->value && x->hint)
     x->value = x->hint;
 }
 
-static void reset_new_states(Checker *cx, int from)
-{
+static void reset_new_states(Checker *cx, int from) {
   for (int i = from; i < cx->states.count; i++)
     cx->states.data[i]->value = cx->states.data[i]->init_value;
 }
 
 /* For another try: as it was before, but with what is known by now. */
-static void start_again(Checker *cx, Mark *m)
-{
+static void start_again(Checker *cx, Mark *m) {
   rollback(cx, m);
   reset_new_states(cx, m->states);
   use_hints(cx);
@@ -870,8 +821,7 @@ typedef struct LoopFrame {
   int floor;
 } LoopFrame;
 
-static LoopFrame enter_loop(Checker *cx)
-{
+static LoopFrame enter_loop(Checker *cx) {
   Frame *f = cx->frame;
   LoopFrame outer = {f->broke, f->continued, f->loop_floor};
   f->broke = hidden(cx, value_bool(cx->arena, false));
@@ -880,15 +830,13 @@ static LoopFrame enter_loop(Checker *cx)
   return outer;
 }
 
-static void leave_loop(Checker *cx, LoopFrame outer)
-{
+static void leave_loop(Checker *cx, LoopFrame outer) {
   cx->frame->broke = outer.broke;
   cx->frame->continued = outer.continued;
   cx->frame->loop_floor = outer.floor;
 }
 
-static Var *loop_variable(Checker *cx, const Stmt *s, const Value *v)
-{
+static Var *loop_variable(Checker *cx, const Stmt *s, const Value *v) {
   Var *x = scope_add(cx->arena, cx->frame, s->name, v, false);
   x->fixed_how = "is the variable of a `for` loop";
   x->span = s->name_span;
@@ -896,8 +844,7 @@ static Var *loop_variable(Checker *cx, const Stmt *s, const Value *v)
   return x;
 }
 
-static void run_body(Checker *cx, const Block *b)
-{
+static void run_body(Checker *cx, const Block *b) {
   cx->frame->continued->value = value_bool(cx->arena, false);
   check_block(cx, b, false, NULL);
   cx->frame->continued->value = value_bool(cx->arena, false);
@@ -906,30 +853,34 @@ static void run_body(Checker *cx, const Block *b)
 /* ---- W0606 ------------------------------------------------------------------------------------------------------------- */
 
 typedef struct Uses {
-  const Op *param, *update;  /* the value that is carried; the one update of it */
+  const Op *param, *update; /* the value that is carried; the one update of it */
   int count;
-  bool costly;               /* something that takes a round */
+  bool costly; /* something that takes a round */
 } Uses;
 
-static bool takes_round(const Op *op)
-{
+static bool takes_round(const Op *op) {
   int secret = 0;
   if (op->at.kind != PLACE_PRIVATE)
     return false;
   for (int i = 0; i < op->args.count; i++)
     secret += op->args.data[i]->at.kind == PLACE_PRIVATE;
   switch (op->kind) {
-  case OP_MUL: case OP_MATMUL: case OP_CONV2D: case OP_DIV:
-    return secret == 2;
-  case OP_LT: case OP_LE: case OP_EQ: case OP_NE: case OP_SELECT: case OP_AND: case OP_OR:
-    return true;
-  default:
-    return false;
+  case OP_MUL:
+  case OP_MATMUL:
+  case OP_CONV2D:
+  case OP_DIV: return secret == 2;
+  case OP_LT:
+  case OP_LE:
+  case OP_EQ:
+  case OP_NE:
+  case OP_SELECT:
+  case OP_AND:
+  case OP_OR: return true;
+  default: return false;
   }
 }
 
-static void count_use(Op *op, void *data)
-{
+static void count_use(Op *op, void *data) {
   Uses *u = data;
   u->costly = u->costly || takes_round(op);
   for (int i = 0; i < op->args.count; i++)
@@ -941,8 +892,7 @@ static void count_use(Op *op, void *data)
 }
 
 /* Each pass writes its own part of what is carried and reads nothing of the others': y[i] = f(x[i]). */
-static void lint_independent(Checker *cx, const Stmt *s, const Op *loop, int64_t passes)
-{
+static void lint_independent(Checker *cx, const Stmt *s, const Op *loop, int64_t passes) {
   IrBlock *body = loop->blocks.data[0];
   const Op *index = body->params.data[0];
   Uses u = {0};
@@ -960,8 +910,7 @@ static void lint_independent(Checker *cx, const Stmt *s, const Op *loop, int64_t
   diag_help(d, "compute all elements at once, without the loop");
 }
 
-static Verdict try_for(Checker *cx, const Stmt *s, const Value *low, const Value *high, const Mark *m)
-{
+static Verdict try_for(Checker *cx, const Stmt *s, const Value *low, const Value *high, const Mark *m) {
   int64_t a = 0, b = 0;
   bool known = value_const_int(low, &a) && value_const_int(high, &b);
   int states = cx->states.count;
@@ -1003,8 +952,7 @@ static Verdict try_for(Checker *cx, const Stmt *s, const Value *low, const Value
   return verdict;
 }
 
-static void unroll(Checker *cx, const Stmt *s, int64_t low, int64_t high)
-{
+static void unroll(Checker *cx, const Stmt *s, int64_t low, int64_t high) {
   if (high - low > LONGEST_UNROLLING) {
     CHECK_DIAG(cx, E0506, s->span, arena_printf(cx->arena, "%" PRId64, high - low));
     return;
@@ -1025,8 +973,7 @@ static void unroll(Checker *cx, const Stmt *s, int64_t low, int64_t high)
   }
 }
 
-static const Value *loop_bound(Checker *cx, const Expr *e)
-{
+static const Value *loop_bound(Checker *cx, const Expr *e) {
   const Value *v = check_operand(cx, check_expr(cx, e, NULL), e);
   if (value_is_poison(v))
     return NULL;
@@ -1044,8 +991,7 @@ static const Value *loop_bound(Checker *cx, const Expr *e)
   return v;
 }
 
-static void check_for(Checker *cx, const Stmt *s)
-{
+static void check_for(Checker *cx, const Stmt *s) {
   int64_t a, b;
   const Value *low = loop_bound(cx, s->low), *high = loop_bound(cx, s->high);
   if (!low || !high)
@@ -1080,8 +1026,7 @@ typedef struct ConditionRun {
   bool *failed;
 } ConditionRun;
 
-static void run_condition(Checker *cx, const void *data)
-{
+static void run_condition(Checker *cx, const void *data) {
   const ConditionRun *r = data;
   clear_flags(cx);
   const Value *c = check_condition(cx, r->s->value, "while", DIAG_E0304);
@@ -1090,8 +1035,7 @@ static void run_condition(Checker *cx, const void *data)
 }
 
 /* The condition, evaluated only while no flag is set. */
-static const Value *while_condition(Checker *cx, const Stmt *s)
-{
+static const Value *while_condition(Checker *cx, const Stmt *s) {
   bool failed = false;
   Var *out = hidden(cx, value_bool(cx->arena, false));
   ConditionRun r = {s, out, &failed};
@@ -1102,8 +1046,7 @@ static const Value *while_condition(Checker *cx, const Stmt *s)
   return failed ? NULL : out->value;
 }
 
-static Verdict try_while(Checker *cx, const Stmt *s, const Mark *m)
-{
+static Verdict try_while(Checker *cx, const Stmt *s, const Mark *m) {
   int states = cx->states.count;
   bool known;
   Carrying c = carried_vars(cx);
@@ -1150,8 +1093,7 @@ static Verdict try_while(Checker *cx, const Stmt *s, const Mark *m)
   return verdict;
 }
 
-static void check_while(Checker *cx, const Stmt *s)
-{
+static void check_while(Checker *cx, const Stmt *s) {
   LoopFrame outer = enter_loop(cx);
   Changes changes = changes_of(cx, s->block, s->value);
   choose_carried(cx, &changes);
@@ -1172,8 +1114,7 @@ static void check_while(Checker *cx, const Stmt *s)
 
 /* ---- break, continue, return --------------------------------------------------------------------------------------------------------- */
 
-static void check_jump(Checker *cx, const Stmt *s)
-{
+static void check_jump(Checker *cx, const Stmt *s) {
   Frame *f = cx->frame;
   Var *flag = s->kind == ST_BREAK ? f->broke : f->continued;
   const char *word = s->kind == ST_BREAK ? "break" : "continue";
@@ -1183,8 +1124,7 @@ static void check_jump(Checker *cx, const Stmt *s)
     flag->value = value_bool(cx->arena, true);
 }
 
-static const Value *returned_value(Checker *cx, const Stmt *s)
-{
+static const Value *returned_value(Checker *cx, const Stmt *s) {
   const Decl *fn = cx->frame->fn;
   const Type *want = fn->type ? check_type_try(cx, fn->type) : NULL;
   const Value *v = check_expr(cx, s->value, want);
@@ -1196,12 +1136,12 @@ static const Value *returned_value(Checker *cx, const Stmt *s)
   }
   if (!fn->type)
     return v;
-  Matching m = {.fn = fn, .parm = fn->name, .value_span = s->value->span, .value_expr = s->value, .is_result = true};
+  Matching m = {
+      .fn = fn, .parm = fn->name, .value_span = s->value->span, .value_expr = s->value, .is_result = true};
   return check_match(cx, fn->type, v, &m);
 }
 
-static void check_return(Checker *cx, const Stmt *s)
-{
+static void check_return(Checker *cx, const Stmt *s) {
   Frame *f = cx->frame;
   if (!f->fn) {
     CHECK_DIAG(cx, E0130, s->span);
@@ -1217,7 +1157,8 @@ static void check_return(Checker *cx, const Stmt *s)
     const Value *v = returned_value(cx, s);
     if (f->result->value && v->kind != VAL_POISON && f->result->value->kind != VAL_POISON &&
         !same_form(v, f->result->value) && f->result->value != f->result->hint)
-      CHECK_DIAG(cx, E0208, s->value->span, value_type_text(cx->arena, f->result->value), value_type_text(cx->arena, v));
+      CHECK_DIAG(cx, E0208, s->value->span, value_type_text(cx->arena, f->result->value),
+                 value_type_text(cx->arena, v));
     f->result->value = v;
   }
   f->returned->value = value_bool(cx->arena, true);
@@ -1225,8 +1166,7 @@ static void check_return(Checker *cx, const Stmt *s)
 
 /* ---- functions ------------------------------------------------------------------------------------------------------------------------ */
 
-static bool always_returns(const Block *b)
-{
+static bool always_returns(const Block *b) {
   for (int i = 0; i < b->stmts.count; i++) {
     const Stmt *s = b->stmts.data[i];
     if (s->kind == ST_RETURN)
@@ -1239,14 +1179,12 @@ static bool always_returns(const Block *b)
   return false;
 }
 
-static void returns_stmt(Walk *w, const Stmt *s)
-{
+static void returns_stmt(Walk *w, const Stmt *s) {
   if (s->kind == ST_RETURN && s->value)
     *(bool *)w->data = true;
 }
 
-const Value *check_body(Checker *cx, const Decl *fn)
-{
+const Value *check_body(Checker *cx, const Decl *fn) {
   Frame *f = cx->frame;
   bool gives = fn->type != NULL;
   Walk w = {NULL, returns_stmt, &gives};
@@ -1265,8 +1203,7 @@ const Value *check_body(Checker *cx, const Decl *fn)
 
 /* ---- lists of statements ------------------------------------------------------------------------------------------------------------------ */
 
-static void lint_unused(Checker *cx, const Var *x)
-{
+static void lint_unused(Checker *cx, const Var *x) {
   const Expr *e = x->init;
   Span at = e && e->span.source ? (Span){e->span.source, x->span.start, e->span.end} : x->span;
   if (!e || x->read || cx->quiet || diag_error_count(cx->diags) || value_is_poison(x->value))
@@ -1274,8 +1211,8 @@ static void lint_unused(Checker *cx, const Var *x)
   if (e->kind == EX_REVEAL) {
     Diag *d = CHECK_DIAG(cx, W0602, at);
     diag_label(d, "never used");
-    diag_note(d, "%s learns %s, and the program gains nothing",
-              e->has_place ? e->place.name : "every party", span_text(cx->arena, e->right->span));
+    diag_note(d, "%s learns %s, and the program gains nothing", e->has_place ? e->place.name : "every party",
+              span_text(cx->arena, e->right->span));
     diag_help(d, "delete the line");
   } else if (e->kind == EX_SHARE) {
     Diag *d = CHECK_DIAG(cx, W0605, at);
@@ -1283,8 +1220,7 @@ static void lint_unused(Checker *cx, const Var *x)
   }
 }
 
-static void check_assert(Checker *cx, const Stmt *s)
-{
+static void check_assert(Checker *cx, const Stmt *s) {
   bool known;
   const Value *c = check_condition(cx, s->value, "assert", DIAG_E0304);
   if (!c || (value_const_bool(c, &known) && known))
@@ -1296,8 +1232,7 @@ static void check_assert(Checker *cx, const Stmt *s)
   VEC_PUSH(cx->arena, &op->texts, span_text(cx->arena, s->value->span));
 }
 
-static void check_stmt(Checker *cx, const Stmt *s)
-{
+static void check_stmt(Checker *cx, const Stmt *s) {
   cx->here = s->span;
   cx->statement = s;
   switch (s->kind) {
@@ -1307,14 +1242,14 @@ static void check_stmt(Checker *cx, const Stmt *s)
   case ST_FOR: check_for(cx, s); break;
   case ST_WHILE: check_while(cx, s); break;
   case ST_RETURN: check_return(cx, s); break;
-  case ST_BREAK: case ST_CONTINUE: check_jump(cx, s); break;
+  case ST_BREAK:
+  case ST_CONTINUE: check_jump(cx, s); break;
   case ST_ASSERT: check_assert(cx, s); break;
   case ST_EXPR: check_expr_discarded(cx, s->value); break;
   }
 }
 
-const Value *check_stmts(Checker *cx, Stmt *const *stmts, int count, bool want_value, const Type *want)
-{
+const Value *check_stmts(Checker *cx, Stmt *const *stmts, int count, bool want_value, const Type *want) {
   for (int i = 0; i < count; i++) {
     Flow now = flow(cx);
     if (now == FLOW_STOP)
@@ -1331,8 +1266,7 @@ const Value *check_stmts(Checker *cx, Stmt *const *stmts, int count, bool want_v
   return &value_void;
 }
 
-const Value *check_block(Checker *cx, const Block *b, bool want_value, const Type *want)
-{
+const Value *check_block(Checker *cx, const Block *b, bool want_value, const Type *want) {
   int scope = scope_enter(cx->frame), first = cx->frame->vars.count;
   const Value *v = check_stmts(cx, b->stmts.data, b->stmts.count, want_value, want);
   for (int i = first; i < cx->frame->vars.count; i++)

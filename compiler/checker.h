@@ -19,17 +19,17 @@
 typedef struct Loop Loop;
 struct Loop {
   Loop *outer;
-  IrBlock *body;       /* its parameters are the index and the carried values */
+  IrBlock *body; /* its parameters are the index and the carried values */
   Span span;
-  bool can_unroll;     /* a `for` with bounds known while compiling */
-  bool unroll;         /* a compile-time value was needed that depends on the body's parameters */
+  bool can_unroll; /* a `for` with bounds known while compiling */
+  bool unroll;     /* a compile-time value was needed that depends on the body's parameters */
 };
 
 /* An open protocol block. */
 typedef struct Open {
-  int instance;        /* into Program.protocols */
+  int instance; /* into Program.protocols */
   const Decl *kind;
-  Span span;           /* of the header */
+  Span span; /* of the header */
 } Open;
 
 typedef struct Checker {
@@ -39,32 +39,33 @@ typedef struct Checker {
   Modules *modules;
   Unit *root;
   Program *program;
-  IrBlock *block;      /* operations are appended here */
-  Place pi;            /* where we are: joint (PLACE_PUBLIC), at a party, at each member of a family */
-  Span pi_span;        /* the `at` block */
-  VEC(Open) open;      /* stack of protocol blocks */
+  IrBlock *block; /* operations are appended here */
+  Place pi;       /* where we are: joint (PLACE_PUBLIC), at a party, at each member of a family */
+  Span pi_span;   /* the `at` block */
+  VEC(Open) open; /* stack of protocol blocks */
   Frame *frame;
   Loop *loop;
-  VEC(Var *) states;   /* generator states, one a place */
-  IrBlock *entropy;    /* where their first values are made; goes in front of the program */
-  int64_t times;       /* passes of the enclosing loops; -1 inside a `while` */
+  VEC(Var *) states;     /* generator states, one a place */
+  IrBlock *entropy;      /* where their first values are made; goes in front of the program */
+  int64_t times;         /* passes of the enclosing loops; -1 inside a `while` */
   const Stmt *statement; /* the `let` or other statement being checked */
-  VEC(Op *) mores;     /* MORE operations, whose slot is found at the end */
-  const Stmt *branch;  /* the `if` whose condition is being checked */
-  Span here;           /* the expression being checked */
-  int depth;           /* of nested calls and expressions */
-  bool quiet;          /* trying something: messages will be dropped, loops are not to be unrolled for it */
-  bool constants_only; /* evaluating a const or param declaration */
+  VEC(Op *) mores;       /* MORE operations, whose slot is found at the end */
+  const Stmt *branch;    /* the `if` whose condition is being checked */
+  Span here;             /* the expression being checked */
+  int depth;             /* of nested calls and expressions */
+  bool quiet;            /* trying something: messages will be dropped, loops are not to be unrolled for it */
+  bool constants_only;   /* evaluating a const or param declaration */
   VEC(const Struct *) structs;
-  VEC(const Decl *) expanded;      /* functions that have been expanded */
-  Frame *blame;        /* whose chain of calls messages and sites show; NULL: frame's */
-  bool deferred;       /* matching left a size for later */
+  VEC(const Decl *) expanded; /* functions that have been expanded */
+  Frame *blame;               /* whose chain of calls messages and sites show; NULL: frame's */
+  bool deferred;              /* matching left a size for later */
 } Checker;
 
 /* ---- messages ---------------------------------------------------------------------------------------------------- */
 
 /* Makes a message and adds the chain of calls that leads here. */
-#define CHECK_DIAG(cx, code, at, ...) check_chained((cx), diag_new((cx)->diags, DIAG_##code, (at), ##__VA_ARGS__))
+#define CHECK_DIAG(cx, code, at, ...)                                                                        \
+  check_chained((cx), diag_new((cx)->diags, DIAG_##code, (at), ##__VA_ARGS__))
 Diag *check_chained(Checker *cx, Diag *d);
 const Site *check_site(Checker *cx, Span at);
 /* "pond" of the innermost protocol block or of an instance */
@@ -80,11 +81,10 @@ const char *check_quoted(Checker *cx, const Expr *e);
 
 /* ---- places ------------------------------------------------------------------------------------------------------ */
 
-static inline bool check_is_joint(const Checker *cx)
-{
+static inline bool check_is_joint(const Checker *cx) {
   return cx->pi.kind == PLACE_PUBLIC;
 }
-Place check_private_place(const Checker *cx);     /* of the innermost protocol block; there must be one */
+Place check_private_place(const Checker *cx); /* of the innermost protocol block; there must be one */
 bool check_in_protocol(const Checker *cx);
 /* The kind of the innermost block defines a function of this name. */
 bool check_kind_has(const Checker *cx, const char *function);
@@ -97,15 +97,15 @@ void check_call_reveals(Checker *cx, const Expr *e, const char *callee);
 
 /* ---- declarations ------------------------------------------------------------------------------------------------ */
 
-void check_decl_params(Checker *cx);              /* -D */
+void check_decl_params(Checker *cx); /* -D */
 void check_decl_parties(Checker *cx);
-void check_decl_structure(Checker *cx, Unit *u);  /* duplicates among the declarations of a module */
+void check_decl_structure(Checker *cx, Unit *u); /* duplicates among the declarations of a module */
 const PartyDecl *check_decl_party(Checker *cx, const char *name);
 /* A party or member; NULL-like result: false, reported. Family without index: PLACE_EACH. */
 bool check_decl_place(Checker *cx, const PlaceExpr *p, Place *out);
 /* -1: error, reported. */
 int check_decl_protocol(Checker *cx, const ProtoExpr *p, const Decl **kind);
-const Value *check_decl_global(Checker *cx, Unit *u, const char *name);   /* NULL: no such const or param */
+const Value *check_decl_global(Checker *cx, Unit *u, const char *name); /* NULL: no such const or param */
 const Decl *check_decl_find(const Unit *u, DeclKind kind, const char *name);
 /* A written type, resolved in the frame's scope; NULL after an error. */
 const Type *check_type(Checker *cx, const TypeExpr *t);
@@ -119,7 +119,7 @@ typedef struct Matching {
   Span value_span;
   const Expr *value_expr;
   bool is_result;
-  bool later_names;     /* dims that name later parameters are left open */
+  bool later_names; /* dims that name later parameters are left open */
   int parm_index;
 } Matching;
 const Value *check_match(Checker *cx, const TypeExpr *t, const Value *v, const Matching *m);
@@ -128,7 +128,8 @@ const Value *check_coerce(Checker *cx, const Value *v, const Type *t, const Expr
 /* The place part alone; NULL if it cannot go there (not reported). */
 const Value *check_to_place(Checker *cx, const Value *v, Place to, const Expr *e, Span at);
 /* v made fit to what a variable holds: element, shape and place of each leaf. */
-const Value *check_coerce_like(Checker *cx, const Value *v, const Value *like, const Expr *e, const char *name);
+const Value *check_coerce_like(Checker *cx, const Value *v, const Value *like, const Expr *e,
+                               const char *name);
 const Struct *check_struct(Checker *cx, Unit *u, const Decl *d, const int64_t *sizes);
 
 /* ---- expressions ------------------------------------------------------------------------------------------------- */
@@ -162,14 +163,14 @@ bool check_store(Checker *cx, const Expr *target, const Value *v, const Expr *va
 Var *check_target(Checker *cx, const Expr *target);
 /* The function body as it stands: frame is set up. */
 const Value *check_body(Checker *cx, const Decl *fn);
-void check_names(Checker *cx);   /* of the functions that were not expanded */
+void check_names(Checker *cx); /* of the functions that were not expanded */
 bool check_changes_argument(Checker *cx, const char *function);
 
 /* ---- walking trees ------------------------------------------------------------------------------------------------- */
 
 typedef struct Walk Walk;
 struct Walk {
-  void (*expr)(Walk *w, const Expr *e);   /* called before the parts; may be NULL */
+  void (*expr)(Walk *w, const Expr *e); /* called before the parts; may be NULL */
   void (*stmt)(Walk *w, const Stmt *s);
   void *data;
 };
@@ -180,9 +181,9 @@ void check_walk_expr(Walk *w, const Expr *e);
 
 /* The arguments of a call; for x.f(y) the receiver is the first, evaluated already. */
 typedef struct CallArg {
-  const char *name;         /* NULL: by position */
+  const char *name; /* NULL: by position */
   const Expr *expr;
-  const Value *value;       /* NULL: not evaluated yet */
+  const Value *value; /* NULL: not evaluated yet */
 } CallArg;
 
 typedef struct Call {
@@ -194,7 +195,7 @@ typedef struct Call {
 } Call;
 
 typedef struct Builtin Builtin;
-const Builtin *builtin_find(const char *name);   /* NULL: there is none */
+const Builtin *builtin_find(const char *name); /* NULL: there is none */
 const Value *builtin_call(Checker *cx, const Builtin *b, const Call *call, const Type *want);
 
 #endif

@@ -316,11 +316,13 @@ static const char *make_machine(Arena *a, int level, LLVMTargetMachineRef *machi
 }
 
 static const char *optimise(Emitter *e, LLVMTargetMachineRef machine, int level) {
-  char *layout = LLVMCopyStringRepOfTargetData(LLVMCreateTargetDataLayout(machine));
+  LLVMTargetDataRef data = LLVMCreateTargetDataLayout(machine);
+  char *layout = LLVMCopyStringRepOfTargetData(data);
   char *triple = LLVMGetTargetMachineTriple(machine);
   LLVMSetDataLayout(e->module, layout);
   LLVMSetTarget(e->module, triple);
   LLVMDisposeMessage(layout);
+  LLVMDisposeTargetData(data);
   LLVMDisposeMessage(triple);
   LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
   LLVMErrorRef error =

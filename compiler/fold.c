@@ -6,26 +6,23 @@
 #include <math.h>
 
 enum {
-  LARGEST = 1 << 20,    /* elements of a constant that is not splat */
-  LARGEST_GROWN = 256,  /* of one that is larger than what it is made of */
+  LARGEST = 1 << 20,   /* elements of a constant that is not splat */
+  LARGEST_GROWN = 256, /* of one that is larger than what it is made of */
 };
 static const int64_t MOST_WORK = INT64_C(1) << 24;
 
 /* ---- elements -------------------------------------------------------------------------------------------------- */
 
-static uint64_t from_double(double v)
-{
+static uint64_t from_double(double v) {
   return ir_fixed_bits(v);
 }
 
-static int64_t floor_div(int64_t x, int64_t y)
-{
+static int64_t floor_div(int64_t x, int64_t y) {
   int64_t q = x / y;
   return x % y != 0 && (x < 0) != (y < 0) ? q - 1 : q;
 }
 
-static bool int_pow(int64_t x, int64_t n, int64_t *out)
-{
+static bool int_pow(int64_t x, int64_t n, int64_t *out) {
   *out = 1;
   for (; n > 0; n--)
     if (__builtin_mul_overflow(*out, x, out))
@@ -33,15 +30,11 @@ static bool int_pow(int64_t x, int64_t n, int64_t *out)
   return true;
 }
 
-static bool fold_ints(OpKind kind, int64_t x, int64_t y, int64_t *out)
-{
+static bool fold_ints(OpKind kind, int64_t x, int64_t y, int64_t *out) {
   switch (kind) {
-  case OP_ADD:
-    return !__builtin_add_overflow(x, y, out);
-  case OP_SUB:
-    return !__builtin_sub_overflow(x, y, out);
-  case OP_MUL:
-    return !__builtin_mul_overflow(x, y, out);
+  case OP_ADD: return !__builtin_add_overflow(x, y, out);
+  case OP_SUB: return !__builtin_sub_overflow(x, y, out);
+  case OP_MUL: return !__builtin_mul_overflow(x, y, out);
   case OP_FLOORDIV:
     if (y == 0 || (y == -1 && x == INT64_MIN))
       return false;
@@ -52,28 +45,17 @@ static bool fold_ints(OpKind kind, int64_t x, int64_t y, int64_t *out)
       return false;
     *out = y == -1 ? 0 : x - floor_div(x, y) * y;
     return true;
-  case OP_POW:
-    return y >= 0 && y < 64 + 63 * (x > -2 && x < 2) && int_pow(x, y, out);
-  case OP_NEG:
-    return !__builtin_sub_overflow(0, x, out);
-  case OP_ABS:
-    return x >= 0 ? (*out = x, true) : !__builtin_sub_overflow(0, x, out);
-  case OP_SIGN:
-    *out = (x > 0) - (x < 0);
-    return true;
-  case OP_MIN2:
-    *out = x < y ? x : y;
-    return true;
-  case OP_MAX2:
-    *out = x > y ? x : y;
-    return true;
-  default:
-    return false;
+  case OP_POW: return y >= 0 && y < 64 + 63 * (x > -2 && x < 2) && int_pow(x, y, out);
+  case OP_NEG: return !__builtin_sub_overflow(0, x, out);
+  case OP_ABS: return x >= 0 ? (*out = x, true) : !__builtin_sub_overflow(0, x, out);
+  case OP_SIGN: *out = (x > 0) - (x < 0); return true;
+  case OP_MIN2: *out = x < y ? x : y; return true;
+  case OP_MAX2: *out = x > y ? x : y; return true;
+  default: return false;
   }
 }
 
-static bool fold_reals(OpKind kind, double x, double y, double *out)
-{
+static bool fold_reals(OpKind kind, double x, double y, double *out) {
   switch (kind) {
   case OP_ADD: *out = x + y; return true;
   case OP_SUB: *out = x - y; return true;
@@ -95,8 +77,7 @@ static bool fold_reals(OpKind kind, double x, double y, double *out)
   }
 }
 
-static bool compare(OpKind kind, double x, double y, int64_t ix, int64_t iy, bool reals)
-{
+static bool compare(OpKind kind, double x, double y, int64_t ix, int64_t iy, bool reals) {
   int order = reals ? (x > y) - (x < y) : (ix > iy) - (ix < iy);
   bool unordered = reals && (isnan(x) || isnan(y));
   switch (kind) {
@@ -107,12 +88,15 @@ static bool compare(OpKind kind, double x, double y, int64_t ix, int64_t iy, boo
   }
 }
 
-static bool fold_element(OpKind kind, Elem elem, const Value *const *v, int n, const int64_t *at, uint64_t *out)
-{
+static bool fold_element(OpKind kind, Elem elem, const Value *const *v, int n, const int64_t *at,
+                         uint64_t *out) {
   uint64_t x = value_bits(v[0], at[0]), y = n > 1 ? value_bits(v[1], at[1]) : 0;
   bool reals = v[0]->elem == EL_FIXED;
   switch (kind) {
-  case OP_LT: case OP_LE: case OP_EQ: case OP_NE:
+  case OP_LT:
+  case OP_LE:
+  case OP_EQ:
+  case OP_NE:
     *out = compare(kind, ir_bits_fixed(x), ir_bits_fixed(y), (int64_t)x, (int64_t)y, reals);
     return true;
   case OP_AND: *out = x & y; return true;
@@ -128,12 +112,12 @@ static bool fold_element(OpKind kind, Elem elem, const Value *const *v, int n, c
   default: break;
   }
   if (elem == EL_FIXED) {
-    double r;
+    double r = 0;
     bool ok = fold_reals(kind, value_number(v[0], at[0]), n > 1 ? value_number(v[1], at[1]) : 0, &r);
     *out = from_double(r);
     return ok;
   }
-  int64_t r;
+  int64_t r = 0;
   bool ok = fold_ints(kind, (int64_t)x, (int64_t)y, &r);
   *out = (uint64_t)r;
   return ok;
@@ -141,8 +125,7 @@ static bool fold_element(OpKind kind, Elem elem, const Value *const *v, int n, c
 
 /* ---- helpers of moves -------------------------------------------------------------------------------------------- */
 
-static void strides_of(const Shape *s, int64_t *stride)
-{
+static void strides_of(const Shape *s, int64_t *stride) {
   int64_t n = 1;
   for (int i = s->rank - 1; i >= 0; i--) {
     stride[i] = n;
@@ -151,8 +134,7 @@ static void strides_of(const Shape *s, int64_t *stride)
 }
 
 /* Element numbers of the operand for each element of the result, in order: base + sum of index * step. */
-static uint64_t *pick(Arena *a, const Value *x, const Shape *shape, int64_t base, const int64_t *step)
-{
+static uint64_t *pick(Arena *a, const Value *x, const Shape *shape, int64_t base, const int64_t *step) {
   int64_t n = shape_count(shape);
   uint64_t *out = ARENA_ARRAY(a, uint64_t, n ? n : 1);
   int64_t index[MAX_RANK] = {0};
@@ -167,8 +149,7 @@ static uint64_t *pick(Arena *a, const Value *x, const Shape *shape, int64_t base
   return out;
 }
 
-static const uint64_t *fold_broadcast(Arena *a, const Value *x, const Shape *shape)
-{
+static const uint64_t *fold_broadcast(Arena *a, const Value *x, const Shape *shape) {
   int64_t stride[MAX_RANK], step[MAX_RANK] = {0};
   strides_of(&x->shape, stride);
   for (int i = 0; i < x->shape.rank; i++)
@@ -176,8 +157,7 @@ static const uint64_t *fold_broadcast(Arena *a, const Value *x, const Shape *sha
   return pick(a, x, shape, 0, step);
 }
 
-static const uint64_t *fold_transpose(Arena *a, const Value *x, const int64_t *axes, const Shape *shape)
-{
+static const uint64_t *fold_transpose(Arena *a, const Value *x, const int64_t *axes, const Shape *shape) {
   int64_t stride[MAX_RANK], step[MAX_RANK];
   strides_of(&x->shape, stride);
   for (int i = 0; i < shape->rank; i++)
@@ -185,8 +165,7 @@ static const uint64_t *fold_transpose(Arena *a, const Value *x, const int64_t *a
   return pick(a, x, shape, 0, step);
 }
 
-static const uint64_t *fold_slice(Arena *a, const Value *x, const int64_t *starts, const Shape *shape)
-{
+static const uint64_t *fold_slice(Arena *a, const Value *x, const int64_t *starts, const Shape *shape) {
   int64_t stride[MAX_RANK], base = 0;
   strides_of(&x->shape, stride);
   for (int i = 0; i < x->shape.rank; i++) {
@@ -197,8 +176,8 @@ static const uint64_t *fold_slice(Arena *a, const Value *x, const int64_t *start
   return pick(a, x, shape, base, stride);
 }
 
-static const uint64_t *fold_gather(Arena *a, const Value *x, const Value *index, const Shape *shape, bool *failed)
-{
+static const uint64_t *fold_gather(Arena *a, const Value *x, const Value *index, const Shape *shape,
+                                   bool *failed) {
   int64_t n = shape_count(shape), row = shape->dim[0] ? n / shape->dim[0] : 0;
   uint64_t *out = ARENA_ARRAY(a, uint64_t, n ? n : 1);
   for (int64_t i = 0; i < shape->dim[0]; i++) {
@@ -212,8 +191,7 @@ static const uint64_t *fold_gather(Arena *a, const Value *x, const Value *index,
 }
 
 /* Outer x axis x inner counts around an axis; axis -1: the whole tensor is one axis. */
-static void around(const Shape *s, int64_t axis, int64_t *outer, int64_t *size, int64_t *inner)
-{
+static void around(const Shape *s, int64_t axis, int64_t *outer, int64_t *size, int64_t *inner) {
   *outer = *size = *inner = 1;
   for (int i = 0; i < s->rank; i++) {
     int64_t *which = axis == -1 || i == axis ? size : i < axis ? outer : inner;
@@ -221,8 +199,7 @@ static void around(const Shape *s, int64_t axis, int64_t *outer, int64_t *size, 
   }
 }
 
-static const uint64_t *fold_concat(Arena *a, const Value *const *v, int count, int axis, const Shape *shape)
-{
+static const uint64_t *fold_concat(Arena *a, const Value *const *v, int count, int axis, const Shape *shape) {
   int64_t outer, size, inner, done = 0;
   around(shape, axis, &outer, &size, &inner);
   uint64_t *out = ARENA_ARRAY(a, uint64_t, shape_count(shape) + 1);
@@ -236,8 +213,7 @@ static const uint64_t *fold_concat(Arena *a, const Value *const *v, int count, i
   return out;
 }
 
-static const uint64_t *fold_update(Arena *a, const Value *const *v, const int64_t *starts)
-{
+static const uint64_t *fold_update(Arena *a, const Value *const *v, const int64_t *starts) {
   int64_t stride[MAX_RANK], box[MAX_RANK] = {0}, base = 0, n = shape_count(&v[0]->shape);
   const Shape *part = &v[1]->shape;
   uint64_t *out = ARENA_ARRAY(a, uint64_t, n + 1);
@@ -260,8 +236,8 @@ static const uint64_t *fold_update(Arena *a, const Value *const *v, const int64_
   return out;
 }
 
-static bool reduce_line(OpKind kind, const Value *x, int64_t base, int64_t size, int64_t step, uint64_t *out)
-{
+static bool reduce_line(OpKind kind, const Value *x, int64_t base, int64_t size, int64_t step,
+                        uint64_t *out) {
   int64_t best = 0, isum = 0;
   double sum = 0;
   bool any = false, all = true;
@@ -280,19 +256,20 @@ static bool reduce_line(OpKind kind, const Value *x, int64_t base, int64_t size,
   }
   switch (kind) {
   case OP_SUM: *out = x->elem == EL_FIXED ? from_double(sum) : (uint64_t)isum; return true;
-  case OP_RMAX: case OP_RMIN: *out = value_bits(x, base + best * step); return true;
-  case OP_ARGMAX: case OP_ARGMIN: *out = (uint64_t)best; return true;
+  case OP_RMAX:
+  case OP_RMIN: *out = value_bits(x, base + best * step); return true;
+  case OP_ARGMAX:
+  case OP_ARGMIN: *out = (uint64_t)best; return true;
   case OP_ANY: *out = any; return true;
   case OP_ALL: *out = all; return true;
   default: return false;
   }
 }
 
-static const uint64_t *fold_reduce(Arena *a, OpKind kind, const Value *x, int64_t axis)
-{
+static const uint64_t *fold_reduce(Arena *a, OpKind kind, const Value *x, int64_t axis) {
   int64_t outer, size, inner;
   around(&x->shape, axis, &outer, &size, &inner);
-  uint64_t *out = ARENA_ARRAY(a, uint64_t, outer * inner + 1);
+  uint64_t *out = ARENA_ARRAY(a, uint64_t, outer *inner + 1);
   for (int64_t o = 0; o < outer; o++)
     for (int64_t i = 0; i < inner; i++)
       if (!reduce_line(kind, x, o * size * inner + i, size, inner, &out[o * inner + i]))
@@ -300,12 +277,11 @@ static const uint64_t *fold_reduce(Arena *a, OpKind kind, const Value *x, int64_
   return out;
 }
 
-static const uint64_t *fold_matmul(Arena *a, const Value *x, const Value *y, Elem elem)
-{
+static const uint64_t *fold_matmul(Arena *a, const Value *x, const Value *y, Elem elem) {
   int64_t n = x->shape.dim[0], k = x->shape.dim[1], m = y->shape.dim[1];
   if (n * k * m > MOST_WORK)
     return NULL;
-  uint64_t *out = ARENA_ARRAY(a, uint64_t, n * m + 1);
+  uint64_t *out = ARENA_ARRAY(a, uint64_t, n *m + 1);
   for (int64_t i = 0; i < n; i++)
     for (int64_t j = 0; j < m; j++) {
       double sum = 0;
@@ -322,9 +298,8 @@ static const uint64_t *fold_matmul(Arena *a, const Value *x, const Value *y, Ele
 
 /* ---- the one entry ----------------------------------------------------------------------------------------------- */
 
-static const Value *fold_ew(Arena *a, OpKind kind, const Value *const *v, int count, Elem elem, const Shape *shape,
-                            bool *failed)
-{
+static const Value *fold_ew(Arena *a, OpKind kind, const Value *const *v, int count, Elem elem,
+                            const Shape *shape, bool *failed) {
   bool splat = true;
   for (int i = 0; i < count; i++)
     splat = splat && v[i]->data_count == 1;
@@ -342,17 +317,15 @@ static const Value *fold_ew(Arena *a, OpKind kind, const Value *const *v, int co
   return value_data(a, elem, *shape, out, n);
 }
 
-static const uint64_t *iota(Arena *a, int64_t n)
-{
+static const uint64_t *iota(Arena *a, int64_t n) {
   uint64_t *out = ARENA_ARRAY(a, uint64_t, n + 1);
   for (int64_t i = 0; i < n; i++)
     out[i] = (uint64_t)i;
   return out;
 }
 
-const Value *fold_op(Arena *a, OpKind kind, const Value *const *v, int count, const int64_t *ints, int int_count,
-                     Elem elem, const Shape *shape, bool grow, bool *failed)
-{
+const Value *fold_op(Arena *a, OpKind kind, const Value *const *v, int count, const int64_t *ints,
+                     int int_count, Elem elem, const Shape *shape, bool grow, bool *failed) {
   (void)int_count;
   int64_t n = shape_count(shape);
   const uint64_t *data = NULL;
@@ -383,11 +356,14 @@ const Value *fold_op(Arena *a, OpKind kind, const Value *const *v, int count, co
   case OP_CONCAT: data = fold_concat(a, v, count, (int)ints[0], shape); break;
   case OP_UPDATE: data = count == 2 ? fold_update(a, v, ints) : NULL; break;
   case OP_MATMUL: data = fold_matmul(a, v[0], v[1], elem); break;
-  case OP_SUM: case OP_RMAX: case OP_RMIN: case OP_ARGMAX: case OP_ARGMIN: case OP_ANY: case OP_ALL:
-    data = fold_reduce(a, kind, v[0], ints[0]);
-    break;
-  default:
-    break;
+  case OP_SUM:
+  case OP_RMAX:
+  case OP_RMIN:
+  case OP_ARGMAX:
+  case OP_ARGMIN:
+  case OP_ANY:
+  case OP_ALL: data = fold_reduce(a, kind, v[0], ints[0]); break;
+  default: break;
   }
   return data ? value_data(a, elem, *shape, data, n) : NULL;
 }

@@ -177,7 +177,7 @@ typedef struct Slot {
   IrType type;
   PartySet owner;
   bool is_output;
-  int whole;             /* shared as it is read: magnitudes must stay below 2^whole; 0: not checked. Set by expansion */
+  int whole; /* shared as it is read: magnitudes must stay below 2^whole; 0: not checked. Set by expansion */
   Span span;
 } Slot;
 

@@ -19,19 +19,17 @@ struct Modules {
   int include_count;
   const char *stdlib;
   VEC(Unit *) units;
-  VEC(const char *) files;      /* real path of each unit */
-  VEC(const char *) loading;    /* files being loaded, outermost first */
+  VEC(const char *) files;   /* real path of each unit */
+  VEC(const char *) loading; /* files being loaded, outermost first */
   VEC(const Decl *) kinds;
   Unit *prelude;
 };
 
-static bool readable(const char *path)
-{
+static bool readable(const char *path) {
   return access(path, R_OK) == 0;
 }
 
-static const char *stdlib_folder(void)
-{
+static const char *stdlib_folder(void) {
   const char *from_environment = getenv("TFE_STDLIB");
   if (from_environment && *from_environment)
     return from_environment;
@@ -42,8 +40,7 @@ static const char *stdlib_folder(void)
   return TFE_STDLIB_DIR;
 }
 
-Modules *module_set(Arena *a, Diags *diags, const char *const *include_dirs, int include_count)
-{
+Modules *module_set(Arena *a, Diags *diags, const char *const *include_dirs, int include_count) {
   Modules *ms = ARENA_NEW(a, Modules);
   ms->arena = a;
   ms->diags = diags;
@@ -53,20 +50,17 @@ Modules *module_set(Arena *a, Diags *diags, const char *const *include_dirs, int
   return ms;
 }
 
-static const char *folder_of(Arena *a, const char *file)
-{
+static const char *folder_of(Arena *a, const char *file) {
   const char *slash = strrchr(file, '/');
   return slash ? arena_printf(a, "%.*s", (int)(slash - file), file) : ".";
 }
 
-static const char *base_name(const char *path)
-{
+static const char *base_name(const char *path) {
   const char *slash = strrchr(path, '/');
   return slash ? slash + 1 : path;
 }
 
-static const char *real_path(Arena *a, const char *path)
-{
+static const char *real_path(Arena *a, const char *path) {
   char *real = realpath(path, NULL);
   const char *copy = real ? arena_printf(a, "%s", real) : path;
   free(real);
@@ -74,8 +68,7 @@ static const char *real_path(Arena *a, const char *path)
 }
 
 /* The file of module `name` ("nn.tfe"), or NULL. */
-static const char *find_file(Modules *ms, const Unit *from, const char *name, bool *library)
-{
+static const char *find_file(Modules *ms, const Unit *from, const char *name, bool *library) {
   *library = false;
   if (name[0] == '/')
     return readable(name) ? name : NULL;
@@ -97,15 +90,13 @@ static const char *find_file(Modules *ms, const Unit *from, const char *name, bo
 static Unit *load(Modules *ms, const char *file, bool library, Span at);
 
 /* import nn; import nn as n; import "lib/tools.tfe" as tools */
-static const char *file_name(Arena *a, const Decl *d)
-{
+static const char *file_name(Arena *a, const Decl *d) {
   const char *name = d->path ? d->path : d->name;
   size_t n = strlen(name);
   return n > 4 && strcmp(name + n - 4, ".tfe") == 0 ? name : arena_printf(a, "%s.tfe", name);
 }
 
-static void load_imports(Modules *ms, Unit *u)
-{
+static void load_imports(Modules *ms, Unit *u) {
   for (int i = 0; i < u->ast->decls.count; i++) {
     const Decl *d = u->ast->decls.data[i];
     if (d->kind != DECL_IMPORT)
@@ -122,8 +113,7 @@ static void load_imports(Modules *ms, Unit *u)
   }
 }
 
-static Unit *add_unit(Modules *ms, const Source *source, const char *real, bool library, bool root)
-{
+static Unit *add_unit(Modules *ms, const Source *source, const char *real, bool library, bool root) {
   Unit *u = ARENA_NEW(ms->arena, Unit);
   u->ast = ast_parse(ms->arena, ms->diags, source);
   u->folder = folder_of(ms->arena, source->file ? source->file : "");
@@ -142,8 +132,7 @@ static Unit *add_unit(Modules *ms, const Source *source, const char *real, bool 
   return u;
 }
 
-static Unit *load(Modules *ms, const char *file, bool library, Span at)
-{
+static Unit *load(Modules *ms, const char *file, bool library, Span at) {
   const char *real = real_path(ms->arena, file);
   for (int i = 0; i < ms->loading.count; i++)
     if (strcmp(ms->loading.data[i], real) == 0) {
@@ -166,13 +155,11 @@ static Unit *load(Modules *ms, const char *file, bool library, Span at)
   return u;
 }
 
-Unit *module_prelude(Modules *ms)
-{
+Unit *module_prelude(Modules *ms) {
   return ms->prelude;
 }
 
-Unit *module_root(Modules *ms, const Source *root)
-{
+Unit *module_root(Modules *ms, const Source *root) {
   const char *file = arena_printf(ms->arena, "%s/prelude.tfe", ms->stdlib);
   const char *real = real_path(ms->arena, file);
   bool is_prelude = root->file && strcmp(real_path(ms->arena, root->file), real) == 0;
@@ -184,8 +171,7 @@ Unit *module_root(Modules *ms, const Source *root)
   return u;
 }
 
-Unit *module_imported(const Unit *from, const char *alias, bool *found)
-{
+Unit *module_imported(const Unit *from, const char *alias, bool *found) {
   *found = false;
   for (int i = 0; i < from->import_decls.count; i++)
     if (from->import_decls.data[i]->name == alias) {
@@ -195,20 +181,17 @@ Unit *module_imported(const Unit *from, const char *alias, bool *found)
   return NULL;
 }
 
-int module_count(const Modules *ms)
-{
+int module_count(const Modules *ms) {
   return ms->units.count;
 }
 
-Unit *module_at(const Modules *ms, int i)
-{
+Unit *module_at(const Modules *ms, int i) {
   return ms->units.data[i];
 }
 
 /* ---- protocol kinds -------------------------------------------------------------------------------------------- */
 
-const Decl *module_kind(Modules *ms, const Unit *from, const char *name)
-{
+const Decl *module_kind(Modules *ms, const Unit *from, const char *name) {
   for (int i = 0; i < ms->kinds.count; i++)
     if (strcmp(ms->kinds.data[i]->name, name) == 0)
       return ms->kinds.data[i];
@@ -225,8 +208,7 @@ const Decl *module_kind(Modules *ms, const Unit *from, const char *name)
   return NULL;
 }
 
-bool module_kind_has(const Decl *kind, const char *function)
-{
+bool module_kind_has(const Decl *kind, const char *function) {
   for (int i = 0; i < kind->members.count; i++) {
     const Decl *m = kind->members.data[i];
     if (m->kind == DECL_FN && strcmp(m->name, function) == 0)
@@ -235,8 +217,7 @@ bool module_kind_has(const Decl *kind, const char *function)
   return false;
 }
 
-const Decl *module_kind_option(const Decl *kind, const char *option)
-{
+const Decl *module_kind_option(const Decl *kind, const char *option) {
   for (int i = 0; i < kind->members.count; i++) {
     const Decl *m = kind->members.data[i];
     if (m->kind == DECL_CONST && strcmp(m->name, option) == 0)

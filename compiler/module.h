@@ -10,16 +10,16 @@ typedef struct Unit Unit;
 /* What a module-level `const` or `param` turned out to be; kept by the checker. */
 typedef struct Global {
   const Decl *decl;
-  const struct Value *value;  /* NULL: not yet known */
-  bool busy;                  /* being evaluated: a cycle if it is needed again */
+  const struct Value *value; /* NULL: not yet known */
+  bool busy;                 /* being evaluated: a cycle if it is needed again */
 } Global;
 
 struct Unit {
   const Module *ast;
-  const char *folder;         /* where its imports are looked for first */
-  bool is_root, is_library;   /* is_library: found in the standard library */
-  VEC(Global) globals;        /* const and param declarations */
-  VEC(Unit *) imports;        /* in the order of the import declarations; NULL: could not be loaded */
+  const char *folder;       /* where its imports are looked for first */
+  bool is_root, is_library; /* is_library: found in the standard library */
+  VEC(Global) globals;      /* const and param declarations */
+  VEC(Unit *) imports;      /* in the order of the import declarations; NULL: could not be loaded */
   VEC(const Decl *) import_decls;
 };
 

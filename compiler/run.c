@@ -122,7 +122,9 @@ static const char *make_key(Run *r, Party *p)
     return NULL;
   pid_t pid = fork();
   if (pid == 0) {
+    int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
     dup2(fds[1], STDOUT_FILENO);
+    dup2(nowhere, STDERR_FILENO);
     execl(executable(r, p), executable(r, p), "keygen", "-o", key_file(r, p), (char *)NULL);
     _exit(127);
   }

@@ -3,18 +3,15 @@
 
 static const int64_t LARGEST_TENSOR = INT64_C(1) << 40;
 
-Shape shape_scalar(void)
-{
+Shape shape_scalar(void) {
   return (Shape){0};
 }
 
-Shape shape_vector(int64_t n)
-{
+Shape shape_vector(int64_t n) {
   return (Shape){.rank = 1, .dim = {n}};
 }
 
-bool shape_broadcast(const Shape *a, const Shape *b, Shape *out, int64_t *left, int64_t *right)
-{
+bool shape_broadcast(const Shape *a, const Shape *b, Shape *out, int64_t *left, int64_t *right) {
   int rank = a->rank > b->rank ? a->rank : b->rank;
   Shape s = {.rank = rank};
   for (int i = 1; i <= rank; i++) {
@@ -31,16 +28,14 @@ bool shape_broadcast(const Shape *a, const Shape *b, Shape *out, int64_t *left, 
   return true;
 }
 
-bool shape_matmul(const Shape *a, const Shape *b, Shape *out)
-{
+bool shape_matmul(const Shape *a, const Shape *b, Shape *out) {
   if (a->rank != 2 || b->rank != 2 || a->dim[1] != b->dim[0])
     return false;
   *out = (Shape){.rank = 2, .dim = {a->dim[0], b->dim[1]}};
   return true;
 }
 
-bool shape_conv2d(const Shape *x, const Shape *k, int64_t pad, Shape *out)
-{
+bool shape_conv2d(const Shape *x, const Shape *k, int64_t pad, Shape *out) {
   if (x->rank != 4 || k->rank != 4 || x->dim[3] != k->dim[2] || pad < 0)
     return false;
   int64_t h = x->dim[1] + 2 * pad - k->dim[0] + 1, w = x->dim[2] + 2 * pad - k->dim[1] + 1;
@@ -48,8 +43,7 @@ bool shape_conv2d(const Shape *x, const Shape *k, int64_t pad, Shape *out)
   return h > 0 && w > 0;
 }
 
-bool shape_reduce(const Shape *x, int64_t axis, Shape *out)
-{
+bool shape_reduce(const Shape *x, int64_t axis, Shape *out) {
   *out = shape_scalar();
   if (axis == -1)
     return true;
@@ -61,8 +55,7 @@ bool shape_reduce(const Shape *x, int64_t axis, Shape *out)
   return true;
 }
 
-bool shape_concat(const Shape *a, const Shape *b, int axis, Shape *out)
-{
+bool shape_concat(const Shape *a, const Shape *b, int axis, Shape *out) {
   if (a->rank != b->rank || axis < 0 || axis >= a->rank)
     return false;
   *out = *a;
@@ -75,39 +68,35 @@ bool shape_concat(const Shape *a, const Shape *b, int axis, Shape *out)
   return true;
 }
 
-bool shape_reshape(const Shape *x, const Shape *to)
-{
+bool shape_reshape(const Shape *x, const Shape *to) {
   return shape_fits(to) && shape_count(x) == shape_count(to);
 }
 
-Shape shape_transpose(const Shape *x, const int64_t *axes)
-{
+Shape shape_transpose(const Shape *x, const int64_t *axes) {
   Shape s = {.rank = x->rank};
   for (int i = 0; i < x->rank; i++)
     s.dim[i] = x->dim[axes[i]];
   return s;
 }
 
-bool shape_stack(int64_t n, const Shape *x, Shape *out)
-{
+bool shape_stack(int64_t n, const Shape *x, Shape *out) {
   if (x->rank == MAX_RANK)
     return false;
-  *out = (Shape){.rank = x->rank + 1, .dim = {n}};
+  Shape s = {.rank = x->rank + 1, .dim = {n}};
   for (int i = 0; i < x->rank; i++)
-    out->dim[i + 1] = x->dim[i];
+    s.dim[i + 1] = x->dim[i];
+  *out = s; /* which may be x */
   return true;
 }
 
-Shape shape_tail(const Shape *x)
-{
+Shape shape_tail(const Shape *x) {
   Shape s = {.rank = x->rank - 1};
   for (int i = 1; i < x->rank; i++)
     s.dim[i - 1] = x->dim[i];
   return s;
 }
 
-bool shape_fits(const Shape *x)
-{
+bool shape_fits(const Shape *x) {
   int64_t n = 1;
   for (int i = 0; i < x->rank; i++)
     if (x->dim[i] < 0 || __builtin_mul_overflow(n, x->dim[i], &n) || n > LARGEST_TENSOR)

@@ -12,8 +12,7 @@
 
 /* ---- making operations ------------------------------------------------------------------------------------------- */
 
-Op *tensor_op(Checker *cx, const Value *v)
-{
+Op *tensor_op(Checker *cx, const Value *v) {
   if (v->op)
     return v->op;
   Op *op = ir_op(cx->program, cx->block, OP_CONST, value_ir_type(v), check_site(cx, cx->here));
@@ -23,8 +22,7 @@ Op *tensor_op(Checker *cx, const Value *v)
   return op;
 }
 
-static const Affine *affine_of(Checker *cx, OpKind kind, const Value *const *args)
-{
+static const Affine *affine_of(Checker *cx, OpKind kind, const Value *const *args) {
   const Affine *x = value_affine(cx->arena, args[0]);
   if (kind == OP_NEG)
     return affine_scale(cx->arena, x, -1);
@@ -37,8 +35,7 @@ static const Affine *affine_of(Checker *cx, OpKind kind, const Value *const *arg
   return value_const_int(args[0], &by) ? affine_scale(cx->arena, y, by) : NULL;
 }
 
-static void fold_failed(Checker *cx, OpKind kind, const Value *const *args, int count, Span at)
-{
+static void fold_failed(Checker *cx, OpKind kind, const Value *const *args, int count, Span at) {
   bool zero = false;
   for (int64_t i = 0; count > 1 && i < args[1]->data_count; i++)
     zero = zero || value_number(args[1], i) == 0;
@@ -51,8 +48,7 @@ static void fold_failed(Checker *cx, OpKind kind, const Value *const *args, int 
 }
 
 const Value *tensor_make(Checker *cx, OpKind kind, const Value *const *args, int count, const int64_t *ints,
-                         int int_count, Elem elem, Shape shape, Place place, Span at)
-{
+                         int int_count, Elem elem, Shape shape, Place place, Span at) {
   bool failed;
   for (int i = 0; i < count; i++)
     if (args[i]->kind != VAL_TENSOR)
@@ -61,8 +57,8 @@ const Value *tensor_make(Checker *cx, OpKind kind, const Value *const *args, int
     CHECK_DIAG(cx, E0221, at, shape_text(cx->arena, &shape));
     return &value_poison;
   }
-  const Value *folded = fold_op(cx->arena, kind, args, count, ints, int_count, elem, &shape,
-                                cx->constants_only, &failed);
+  const Value *folded =
+      fold_op(cx->arena, kind, args, count, ints, int_count, elem, &shape, cx->constants_only, &failed);
   if (failed) {
     fold_failed(cx, kind, args, count, at);
     return &value_poison;
@@ -83,15 +79,16 @@ const Value *tensor_make(Checker *cx, OpKind kind, const Value *const *args, int
   for (int i = 0; i < count && !v->origin; i++)
     if (args[i]->origin && place_equal(args[i]->place, place))
       v->origin = args[i]->origin;
-  if (elem == EL_INT && shape.rank == 0 && (kind == OP_ADD || kind == OP_SUB || kind == OP_MUL || kind == OP_NEG))
+  if (elem == EL_INT && shape.rank == 0 &&
+      (kind == OP_ADD || kind == OP_SUB || kind == OP_MUL || kind == OP_NEG))
     v->affine = affine_of(cx, kind, args);
   return v;
 }
 
 /* ---- places ------------------------------------------------------------------------------------------------------ */
 
-bool tensor_join(Checker *cx, const Value *const *args, int count, const Expr *const *exprs, Span at, Place *out)
-{
+bool tensor_join(Checker *cx, const Value *const *args, int count, const Expr *const *exprs, Span at,
+                 Place *out) {
   (void)exprs;
   *out = cx->pi;
   for (int i = 0; i < count; i++) {
@@ -107,31 +104,26 @@ bool tensor_join(Checker *cx, const Value *const *args, int count, const Expr *c
 }
 
 /* private values of an outer block, as values of the innermost one */
-static const Value *converted(Checker *cx, const Value *x, Span at)
-{
+static const Value *converted(Checker *cx, const Value *x, Span at) {
   if (x->place.kind != PLACE_PRIVATE || place_equal(x->place, check_private_place(cx)))
     return x;
   return tensor_make(cx, OP_CONVERT, &x, 1, NULL, 0, x->elem, x->shape, check_private_place(cx), at);
 }
 
-static bool is_private(Place p)
-{
+static bool is_private(Place p) {
   return p.kind == PLACE_PRIVATE;
 }
 
 /* The operation can stay as it is at this place. */
-static bool native(const Checker *cx, OpKind kind, Place place)
-{
+static bool native(const Checker *cx, OpKind kind, Place place) {
   return !is_private(place) || check_kind_has(cx, op_info[kind].name);
 }
 
-static bool is_clear_kind(const Checker *cx)
-{
+static bool is_clear_kind(const Checker *cx) {
   return cx->open.count && strcmp(cx->open.data[cx->open.count - 1].kind->name, "clear") == 0;
 }
 
-static const Value *missing(Checker *cx, const char *what, const char *noun, Span at)
-{
+static const Value *missing(Checker *cx, const char *what, const char *noun, Span at) {
   const Open *o = &cx->open.data[cx->open.count - 1];
   Diag *d = CHECK_DIAG(cx, E0404, at, o->kind->name, what);
   diag_label(d, "needs %s", noun);
@@ -145,47 +137,40 @@ static const Value *missing(Checker *cx, const char *what, const char *noun, Spa
 
 /* ---- shapes and elements ------------------------------------------------------------------------------------------ */
 
-static Place place_of(const Checker *cx, const Value *x)
-{
+static Place place_of(const Checker *cx, const Value *x) {
   return is_private(x->place) ? x->place : cx->pi;
 }
 
-const Value *tensor_reshape(Checker *cx, const Value *x, Shape shape, Span at)
-{
+const Value *tensor_reshape(Checker *cx, const Value *x, Shape shape, Span at) {
   if (x->kind != VAL_TENSOR || shape_equal(&x->shape, &shape))
     return x;
   return tensor_make(cx, OP_RESHAPE, &x, 1, NULL, 0, x->elem, shape, place_of(cx, x), at);
 }
 
-const Value *tensor_broadcast(Checker *cx, const Value *x, Shape shape, Span at)
-{
+const Value *tensor_broadcast(Checker *cx, const Value *x, Shape shape, Span at) {
   if (x->kind != VAL_TENSOR || shape_equal(&x->shape, &shape))
     return x;
   return tensor_make(cx, OP_BROADCAST, &x, 1, NULL, 0, x->elem, shape, place_of(cx, x), at);
 }
 
 /* as an operand of an elementwise operation */
-static const Value *fitted(Checker *cx, const Value *x, Shape shape, Span at)
-{
+static const Value *fitted(Checker *cx, const Value *x, Shape shape, Span at) {
   return x->shape.rank == 0 ? x : tensor_broadcast(cx, x, shape, at);
 }
 
-const Value *tensor_to_fixed(Checker *cx, const Value *x, Span at)
-{
+const Value *tensor_to_fixed(Checker *cx, const Value *x, Span at) {
   if (x->kind != VAL_TENSOR || x->elem == EL_FIXED)
     return x;
   return tensor_make(cx, OP_TO_FIXED, &x, 1, NULL, 0, EL_FIXED, x->shape, place_of(cx, x), at);
 }
 
-const Value *tensor_to_int(Checker *cx, const Value *x, Span at)
-{
+const Value *tensor_to_int(Checker *cx, const Value *x, Span at) {
   if (x->kind != VAL_TENSOR || x->elem == EL_INT)
     return x;
   return tensor_make(cx, OP_TO_INT, &x, 1, NULL, 0, EL_INT, x->shape, place_of(cx, x), at);
 }
 
-const Value *tensor_lift(Checker *cx, const Value *x, Span at)
-{
+const Value *tensor_lift(Checker *cx, const Value *x, Span at) {
   if (x->kind != VAL_TENSOR)
     return x;
   if (is_private(x->place))
@@ -193,20 +178,20 @@ const Value *tensor_lift(Checker *cx, const Value *x, Span at)
   return tensor_make(cx, OP_LIFT, &x, 1, NULL, 0, x->elem, x->shape, check_private_place(cx), at);
 }
 
-const Value *tensor_transpose(Checker *cx, const Value *x, const int64_t *axes, Span at)
-{
+const Value *tensor_transpose(Checker *cx, const Value *x, const int64_t *axes, Span at) {
   if (x->kind != VAL_TENSOR)
     return x;
   bool same = true;
   for (int i = 0; i < x->shape.rank; i++)
     same = same && axes[i] == i;
   Shape shape = shape_transpose(&x->shape, axes);
-  return same ? x : tensor_make(cx, OP_TRANSPOSE, &x, 1, axes, x->shape.rank, x->elem, shape, place_of(cx, x), at);
+  return same
+             ? x
+             : tensor_make(cx, OP_TRANSPOSE, &x, 1, axes, x->shape.rank, x->elem, shape, place_of(cx, x), at);
 }
 
 /* Operands and attributes of a box: known starts as attributes, others as int operands. */
-static int box_arguments(const Value *const *starts, int rank, const Value **args, int64_t *ints)
-{
+static int box_arguments(const Value *const *starts, int rank, const Value **args, int64_t *ints) {
   int n = 0;
   for (int i = 0; i < rank; i++) {
     ints[i] = 0;
@@ -218,8 +203,7 @@ static int box_arguments(const Value *const *starts, int rank, const Value **arg
   return n;
 }
 
-const Value *tensor_slice(Checker *cx, const Value *x, const Value *const *starts, Shape box, Span at)
-{
+const Value *tensor_slice(Checker *cx, const Value *x, const Value *const *starts, Shape box, Span at) {
   const Value *args[MAX_RANK + 1] = {x};
   int64_t ints[MAX_RANK];
   int n = box_arguments(starts, box.rank, args + 1, ints);
@@ -228,8 +212,7 @@ const Value *tensor_slice(Checker *cx, const Value *x, const Value *const *start
   return tensor_make(cx, OP_SLICE, args, n + 1, ints, box.rank, x->elem, box, place_of(cx, x), at);
 }
 
-const Value *tensor_update(Checker *cx, const Value *x, const Value *v, const Value *const *starts, Span at)
-{
+const Value *tensor_update(Checker *cx, const Value *x, const Value *v, const Value *const *starts, Span at) {
   const Value *args[MAX_RANK + 2] = {x, v};
   int64_t ints[MAX_RANK];
   int n = box_arguments(starts, x->shape.rank, args + 2, ints);
@@ -237,17 +220,15 @@ const Value *tensor_update(Checker *cx, const Value *x, const Value *v, const Va
                      is_private(x->place) ? x->place : cx->pi, at);
 }
 
-const Value *tensor_gather(Checker *cx, const Value *x, const Value *index, Span at)
-{
+const Value *tensor_gather(Checker *cx, const Value *x, const Value *index, Span at) {
   const Value *args[] = {x, index};
   Shape shape = x->shape;
   shape.dim[0] = index->shape.dim[0];
   return tensor_make(cx, OP_GATHER, args, 2, NULL, 0, x->elem, shape, place_of(cx, x), at);
 }
 
-const Value *tensor_concat(Checker *cx, const Value *const *parts, int count, int axis, Shape shape, const Expr *e,
-                           Span at)
-{
+const Value *tensor_concat(Checker *cx, const Value *const *parts, int count, int axis, Shape shape,
+                           const Expr *e, Span at) {
   Place place;
   bool fixed = false;
   const Value **args = ARENA_ARRAY(cx->arena, const Value *, count);
@@ -261,14 +242,14 @@ const Value *tensor_concat(Checker *cx, const Value *const *parts, int count, in
     args[i] = fixed ? tensor_to_fixed(cx, parts[i], at) : parts[i];
     args[i] = is_private(place) ? tensor_lift(cx, args[i], at) : args[i];
   }
-  return tensor_make(cx, OP_CONCAT, args, count, ints, 1, fixed ? EL_FIXED : parts[0]->elem, shape, place, at);
+  return tensor_make(cx, OP_CONCAT, args, count, ints, 1, fixed ? EL_FIXED : parts[0]->elem, shape, place,
+                     at);
 }
 
 /* ---- elementwise -------------------------------------------------------------------------------------------------- */
 
-static const Value *ew(Checker *cx, OpKind kind, const Value *const *args, int count, Elem elem, Shape shape, Place place,
-                       Span at)
-{
+static const Value *ew(Checker *cx, OpKind kind, const Value *const *args, int count, Elem elem, Shape shape,
+                       Place place, Span at) {
   const Value *operands[3];
   for (int i = 0; i < count; i++) {
     if (args[i]->kind != VAL_TENSOR)
@@ -278,14 +259,13 @@ static const Value *ew(Checker *cx, OpKind kind, const Value *const *args, int c
   return tensor_make(cx, kind, operands, count, NULL, 0, elem, shape, place, at);
 }
 
-static const Value *ew1(Checker *cx, OpKind kind, const Value *x, Elem elem, Span at)
-{
+static const Value *ew1(Checker *cx, OpKind kind, const Value *x, Elem elem, Span at) {
   return ew(cx, kind, &x, 1, elem, x->shape, place_of(cx, x), at);
 }
 
 /* places as of a run-time operation: private if one operand is */
-static const Value *ew2(Checker *cx, OpKind kind, const Value *x, const Value *y, Elem elem, Shape shape, Span at)
-{
+static const Value *ew2(Checker *cx, OpKind kind, const Value *x, const Value *y, Elem elem, Shape shape,
+                        Span at) {
   const Value *args[] = {x, y};
   if (x->kind != VAL_TENSOR || y->kind != VAL_TENSOR)
     return &value_poison;
@@ -293,18 +273,15 @@ static const Value *ew2(Checker *cx, OpKind kind, const Value *x, const Value *y
   return ew(cx, kind, args, 2, elem, shape, secret ? check_private_place(cx) : cx->pi, at);
 }
 
-static const Value *negated(Checker *cx, const Value *x, Span at)
-{
+static const Value *negated(Checker *cx, const Value *x, Span at) {
   return x->kind == VAL_TENSOR ? ew1(cx, OP_NOT, x, EL_BOOL, at) : x;
 }
 
-static const Value *less(Checker *cx, const Value *x, const Value *y, Shape shape, Span at)
-{
+static const Value *less(Checker *cx, const Value *x, const Value *y, Shape shape, Span at) {
   return ew2(cx, OP_LT, x, y, EL_BOOL, shape, at);
 }
 
-static const Value *either(Checker *cx, const Value *x, const Value *y, Shape shape, Span at)
-{
+static const Value *either(Checker *cx, const Value *x, const Value *y, Shape shape, Span at) {
   bool secret = is_private(x->place) || is_private(y->place);
   if (!secret || check_kind_has(cx, op_info[OP_OR].name))
     return ew2(cx, OP_OR, x, y, EL_BOOL, shape, at);
@@ -312,14 +289,13 @@ static const Value *either(Checker *cx, const Value *x, const Value *y, Shape sh
 }
 
 /* x != y on bools: (x or y) and not (x and y) */
-static const Value *bools_differ(Checker *cx, const Value *x, const Value *y, Shape shape, Span at)
-{
+static const Value *bools_differ(Checker *cx, const Value *x, const Value *y, Shape shape, Span at) {
   const Value *both = ew2(cx, OP_AND, x, y, EL_BOOL, shape, at);
   return ew2(cx, OP_AND, either(cx, x, y, shape, at), negated(cx, both, at), EL_BOOL, shape, at);
 }
 
-static const Value *private_compare(Checker *cx, OpKind kind, const Value *x, const Value *y, Shape shape, Span at)
-{
+static const Value *private_compare(Checker *cx, OpKind kind, const Value *x, const Value *y, Shape shape,
+                                    Span at) {
   if (x->elem == EL_BOOL && !is_clear_kind(cx)) {
     const Value *differ = bools_differ(cx, x, y, shape, at);
     return kind == OP_NE ? differ : negated(cx, differ, at);
@@ -338,13 +314,11 @@ static const Value *private_compare(Checker *cx, OpKind kind, const Value *x, co
   return kind == OP_NE ? differ : negated(cx, differ, at);
 }
 
-static bool is_compare(OpKind kind)
-{
+static bool is_compare(OpKind kind) {
   return kind == OP_LT || kind == OP_LE || kind == OP_EQ || kind == OP_NE;
 }
 
-static const char *noun_of(OpKind kind)
-{
+static const char *noun_of(OpKind kind) {
   switch (kind) {
   case OP_DIV: return "a division";
   case OP_FLOORDIV: return "an integer division";
@@ -357,29 +331,31 @@ static const char *noun_of(OpKind kind)
   }
 }
 
-static const char *what_of(Checker *cx, OpKind kind)
-{
+static const char *what_of(Checker *cx, OpKind kind) {
   switch (kind) {
   case OP_DIV: return "divide by private values";
-  case OP_FLOORDIV: case OP_MOD: return "divide private integers";
+  case OP_FLOORDIV:
+  case OP_MOD: return "divide private integers";
   case OP_POW: return "raise private values to such a power";
-  case OP_EXP: case OP_LOG: case OP_SQRT: case OP_TANH: case OP_FLOOR: case OP_ROUND:
-    return arena_printf(cx->arena, "compute `%s` of private values", op_info[kind].name);
+  case OP_EXP:
+  case OP_LOG:
+  case OP_SQRT:
+  case OP_TANH:
+  case OP_FLOOR:
+  case OP_ROUND: return arena_printf(cx->arena, "compute `%s` of private values", op_info[kind].name);
   default: return arena_printf(cx->arena, "compute `%s` of private values", op_info[kind].name);
   }
 }
 
 /* private / public: times a reciprocal, which is a constant if the divisor is. */
-static const Value *divide(Checker *cx, const Value *x, const Value *y, Shape shape, Span at)
-{
+static const Value *divide(Checker *cx, const Value *x, const Value *y, Shape shape, Span at) {
   const Value *one = value_fixed(cx->arena, 1.0);
   const Value *reciprocal = ew2(cx, OP_DIV, one, tensor_to_fixed(cx, y, at), EL_FIXED, y->shape, at);
   return ew2(cx, OP_MUL, x, reciprocal, EL_FIXED, shape, at);
 }
 
-const Value *tensor_select(Checker *cx, const Value *c, const Value *x, const Value *y, Shape shape, const Expr *e,
-                           Span at)
-{
+const Value *tensor_select(Checker *cx, const Value *c, const Value *x, const Value *y, Shape shape,
+                           const Expr *e, Span at) {
   Place place;
   const Value *joined[] = {c, x, y};
   (void)e;
@@ -399,8 +375,8 @@ const Value *tensor_select(Checker *cx, const Value *c, const Value *x, const Va
   return ew(cx, OP_SELECT, args, 3, x->elem, shape, place, at);
 }
 
-const Value *tensor_binary(Checker *cx, OpKind kind, const Value *x, const Value *y, Shape shape, const Expr *e, Span at)
-{
+const Value *tensor_binary(Checker *cx, OpKind kind, const Value *x, const Value *y, Shape shape,
+                           const Expr *e, Span at) {
   Place place;
   const Value *joined[] = {x, y};
   if (!tensor_join(cx, joined, 2, NULL, at, &place))
@@ -431,13 +407,11 @@ const Value *tensor_binary(Checker *cx, OpKind kind, const Value *x, const Value
   return ew2(cx, kind, x, y, elem, shape, at);
 }
 
-static const Value *zero_like(Checker *cx, const Value *x)
-{
+static const Value *zero_like(Checker *cx, const Value *x) {
   return x->elem == EL_FIXED ? value_fixed(cx->arena, 0.0) : value_int(cx->arena, 0);
 }
 
-static const Value *private_sign(Checker *cx, OpKind kind, const Value *x, const Expr *e, Span at)
-{
+static const Value *private_sign(Checker *cx, OpKind kind, const Value *x, const Expr *e, Span at) {
   const Value *zero = zero_like(cx, x);
   if (!check_kind_has(cx, "less"))
     return missing(cx, "compare private values", "a comparison", at);
@@ -445,13 +419,14 @@ static const Value *private_sign(Checker *cx, OpKind kind, const Value *x, const
   if (kind == OP_ABS)
     return tensor_select(cx, negative, ew1(cx, OP_NEG, x, x->elem, at), x, x->shape, e, at);
   const Value *positive = less(cx, zero, x, x->shape, at);
-  const Value *plus = x->elem == EL_FIXED ? tensor_to_fixed(cx, positive, at) : tensor_to_int(cx, positive, at);
-  const Value *minus = x->elem == EL_FIXED ? tensor_to_fixed(cx, negative, at) : tensor_to_int(cx, negative, at);
+  const Value *plus =
+      x->elem == EL_FIXED ? tensor_to_fixed(cx, positive, at) : tensor_to_int(cx, positive, at);
+  const Value *minus =
+      x->elem == EL_FIXED ? tensor_to_fixed(cx, negative, at) : tensor_to_int(cx, negative, at);
   return ew2(cx, OP_SUB, plus, minus, x->elem, x->shape, at);
 }
 
-const Value *tensor_unary(Checker *cx, OpKind kind, const Value *x, const Expr *e, Span at)
-{
+const Value *tensor_unary(Checker *cx, OpKind kind, const Value *x, const Expr *e, Span at) {
   Place place;
   if (!tensor_join(cx, &x, 1, NULL, at, &place))
     return &value_poison;
@@ -467,8 +442,7 @@ const Value *tensor_unary(Checker *cx, OpKind kind, const Value *x, const Expr *
 }
 
 /* x ** n by repeated squaring, n >= 0 */
-static const Value *powers(Checker *cx, const Value *x, int64_t n, Shape shape, const Expr *e, Span at)
-{
+static const Value *powers(Checker *cx, const Value *x, int64_t n, Shape shape, const Expr *e, Span at) {
   const Value *result = NULL, *square = tensor_broadcast(cx, x, shape, at);
   for (; n > 0; n >>= 1) {
     if (n & 1)
@@ -484,8 +458,7 @@ static const Value *powers(Checker *cx, const Value *x, int64_t n, Shape shape, 
   return tensor_broadcast(cx, one, shape, at);
 }
 
-const Value *tensor_power(Checker *cx, const Value *x, const Value *y, Shape shape, const Expr *e, Span at)
-{
+const Value *tensor_power(Checker *cx, const Value *x, const Value *y, Shape shape, const Expr *e, Span at) {
   int64_t n;
   bool small = value_const_int(y, &n) && n >= 0 && n < 1024;
   if (small && (is_private(x->place) || (x->elem == EL_INT && !x->data)))
@@ -500,9 +473,8 @@ const Value *tensor_power(Checker *cx, const Value *x, const Value *y, Shape sha
 
 /* ---- products ----------------------------------------------------------------------------------------------------- */
 
-static const Value *bilinear(Checker *cx, OpKind kind, const Value *x, const Value *y, const int64_t *ints, int int_count,
-                             Shape shape, Span at)
-{
+static const Value *bilinear(Checker *cx, OpKind kind, const Value *x, const Value *y, const int64_t *ints,
+                             int int_count, Shape shape, Span at) {
   Place place;
   const Value *args[] = {x, y};
   if (!tensor_join(cx, args, 2, NULL, at, &place))
@@ -519,14 +491,13 @@ static const Value *bilinear(Checker *cx, OpKind kind, const Value *x, const Val
   return tensor_make(cx, kind, args, 2, ints, int_count, elem, shape, place, at);
 }
 
-const Value *tensor_matmul(Checker *cx, const Value *x, const Value *y, Shape shape, const Expr *e, Span at)
-{
+const Value *tensor_matmul(Checker *cx, const Value *x, const Value *y, Shape shape, const Expr *e, Span at) {
   (void)e;
   return bilinear(cx, OP_MATMUL, x, y, NULL, 0, shape, at);
 }
 
-const Value *tensor_conv2d(Checker *cx, const Value *x, const Value *k, int64_t pad, Shape shape, const Expr *e, Span at)
-{
+const Value *tensor_conv2d(Checker *cx, const Value *x, const Value *k, int64_t pad, Shape shape,
+                           const Expr *e, Span at) {
   (void)e;
   return bilinear(cx, OP_CONV2D, x, k, &pad, 1, shape, at);
 }
@@ -534,12 +505,11 @@ const Value *tensor_conv2d(Checker *cx, const Value *x, const Value *k, int64_t 
 /* ---- reductions --------------------------------------------------------------------------------------------------- */
 
 typedef struct Best {
-  const Value *value, *index;  /* index: only for argmax and argmin */
+  const Value *value, *index; /* index: only for argmax and argmin */
 } Best;
 
 /* Neighbours 2i (odd = 0) or 2i + 1 of the first 2 * half elements along axis 0 of x. */
-static const Value *neighbours(Checker *cx, const Value *x, int64_t half, int odd, Span at)
-{
+static const Value *neighbours(Checker *cx, const Value *x, int64_t half, int odd, Span at) {
   Shape box = x->shape, pairs, tail = shape_tail(&x->shape), rows;
   const Value *starts[MAX_RANK] = {0};
   box.dim[0] = 2 * half;
@@ -555,8 +525,7 @@ static const Value *neighbours(Checker *cx, const Value *x, int64_t half, int od
   return tensor_reshape(cx, half_of, rows, at);
 }
 
-static const Value *joined(Checker *cx, const Value *pairs, const Value *before, int64_t half, Span at)
-{
+static const Value *joined(Checker *cx, const Value *pairs, const Value *before, int64_t half, Span at) {
   if (before->shape.dim[0] == 2 * half)
     return pairs;
   Shape last = before->shape, shape = before->shape;
@@ -567,8 +536,8 @@ static const Value *joined(Checker *cx, const Value *pairs, const Value *before,
   return tensor_concat(cx, parts, 2, 0, shape, NULL, at);
 }
 
-static const Value *combine(Checker *cx, OpKind kind, const Value *x, const Value *y, const Value **choose, Span at)
-{
+static const Value *combine(Checker *cx, OpKind kind, const Value *x, const Value *y, const Value **choose,
+                            Span at) {
   if (kind == OP_ANY)
     return either(cx, x, y, x->shape, at);
   if (kind == OP_ALL)
@@ -579,21 +548,22 @@ static const Value *combine(Checker *cx, OpKind kind, const Value *x, const Valu
 }
 
 /* Halves the first axis until one row is left, pairing neighbours so that the first of equals wins. */
-static const Value *tournament(Checker *cx, OpKind kind, const Value *x, Span at)
-{
+static const Value *tournament(Checker *cx, OpKind kind, const Value *x, Span at) {
   bool indexed = kind == OP_ARGMAX || kind == OP_ARGMIN;
   const Value *index = NULL;
   if (indexed) {
     Shape column = {.rank = x->shape.rank};
     for (int i = 0; i < column.rank; i++)
       column.dim[i] = i ? 1 : x->shape.dim[0];
-    const Value *iota = tensor_make(cx, OP_IOTA, NULL, 0, NULL, 0, EL_INT, shape_vector(x->shape.dim[0]), cx->pi, at);
+    const Value *iota =
+        tensor_make(cx, OP_IOTA, NULL, 0, NULL, 0, EL_INT, shape_vector(x->shape.dim[0]), cx->pi, at);
     index = tensor_broadcast(cx, tensor_reshape(cx, iota, column, at), x->shape, at);
   }
   while (x->kind == VAL_TENSOR && x->shape.dim[0] > 1) {
     int64_t half = x->shape.dim[0] / 2;
     const Value *choose = NULL;
-    const Value *best = combine(cx, kind, neighbours(cx, x, half, 0, at), neighbours(cx, x, half, 1, at), &choose, at);
+    const Value *best =
+        combine(cx, kind, neighbours(cx, x, half, 0, at), neighbours(cx, x, half, 1, at), &choose, at);
     if (best->kind != VAL_TENSOR)
       return &value_poison;
     if (indexed) {
@@ -606,12 +576,12 @@ static const Value *tournament(Checker *cx, OpKind kind, const Value *x, Span at
   return indexed ? tensor_lift(cx, index, at) : x;
 }
 
-const Value *tensor_reduce(Checker *cx, OpKind kind, const Value *x, int64_t axis, const Expr *e, Span at)
-{
+const Value *tensor_reduce(Checker *cx, OpKind kind, const Value *x, int64_t axis, const Expr *e, Span at) {
   Place place;
   Shape shape;
   (void)e;
-  if (x->kind != VAL_TENSOR || !tensor_join(cx, &x, 1, NULL, at, &place) || !shape_reduce(&x->shape, axis, &shape))
+  if (x->kind != VAL_TENSOR || !tensor_join(cx, &x, 1, NULL, at, &place) ||
+      !shape_reduce(&x->shape, axis, &shape))
     return &value_poison;
   if (is_private(place))
     x = converted(cx, x, at);

@@ -13,21 +13,24 @@ Op *tensor_op(Checker *cx, const Value *v);
 const Value *tensor_make(Checker *cx, OpKind kind, const Value *const *args, int count, const int64_t *ints,
                          int int_count, Elem elem, Shape shape, Place place, Span at);
 /* Rule F2 over operands that check_read has passed: public, at the present place, or private. False: reported. */
-bool tensor_join(Checker *cx, const Value *const *args, int count, const Expr *const *exprs, Span at, Place *out);
+bool tensor_join(Checker *cx, const Value *const *args, int count, const Expr *const *exprs, Span at,
+                 Place *out);
 
 const Value *tensor_unary(Checker *cx, OpKind kind, const Value *x, const Expr *e, Span at);
 /* Arithmetic and comparison, operands with broadcasting checked by the caller through shape_broadcast. */
-const Value *tensor_binary(Checker *cx, OpKind kind, const Value *x, const Value *y, Shape shape, const Expr *e, Span at);
-const Value *tensor_select(Checker *cx, const Value *c, const Value *x, const Value *y, Shape shape, const Expr *e,
-                           Span at);
+const Value *tensor_binary(Checker *cx, OpKind kind, const Value *x, const Value *y, Shape shape,
+                           const Expr *e, Span at);
+const Value *tensor_select(Checker *cx, const Value *c, const Value *x, const Value *y, Shape shape,
+                           const Expr *e, Span at);
 const Value *tensor_matmul(Checker *cx, const Value *x, const Value *y, Shape shape, const Expr *e, Span at);
-const Value *tensor_conv2d(Checker *cx, const Value *x, const Value *k, int64_t pad, Shape shape, const Expr *e, Span at);
+const Value *tensor_conv2d(Checker *cx, const Value *x, const Value *k, int64_t pad, Shape shape,
+                           const Expr *e, Span at);
 const Value *tensor_power(Checker *cx, const Value *x, const Value *y, Shape shape, const Expr *e, Span at);
 const Value *tensor_reduce(Checker *cx, OpKind kind, const Value *x, int64_t axis, const Expr *e, Span at);
 
 const Value *tensor_to_fixed(Checker *cx, const Value *x, Span at);
 const Value *tensor_to_int(Checker *cx, const Value *x, Span at);
-const Value *tensor_lift(Checker *cx, const Value *x, Span at);   /* public to private of the innermost block */
+const Value *tensor_lift(Checker *cx, const Value *x, Span at); /* public to private of the innermost block */
 const Value *tensor_reshape(Checker *cx, const Value *x, Shape shape, Span at);
 const Value *tensor_broadcast(Checker *cx, const Value *x, Shape shape, Span at);
 const Value *tensor_transpose(Checker *cx, const Value *x, const int64_t *axes, Span at);
@@ -35,6 +38,7 @@ const Value *tensor_transpose(Checker *cx, const Value *x, const int64_t *axes, 
 const Value *tensor_slice(Checker *cx, const Value *x, const Value *const *starts, Shape box, Span at);
 const Value *tensor_update(Checker *cx, const Value *x, const Value *v, const Value *const *starts, Span at);
 const Value *tensor_gather(Checker *cx, const Value *x, const Value *index, Span at);
-const Value *tensor_concat(Checker *cx, const Value *const *parts, int count, int axis, Shape shape, const Expr *e, Span at);
+const Value *tensor_concat(Checker *cx, const Value *const *parts, int count, int axis, Shape shape,
+                           const Expr *e, Span at);
 
 #endif

@@ -8,22 +8,19 @@
 const Value value_poison = {.kind = VAL_POISON};
 const Value value_void = {.kind = VAL_VOID};
 
-bool place_equal(Place a, Place b)
-{
+bool place_equal(Place a, Place b) {
   return a.kind == b.kind && (a.kind == PLACE_PUBLIC || a.index == b.index);
 }
 
 /* ---- constructors ---------------------------------------------------------------------------------------------- */
 
-Value *value_new(Arena *a, ValueKind kind)
-{
+Value *value_new(Arena *a, ValueKind kind) {
   Value *v = ARENA_NEW(a, Value);
   v->kind = kind;
   return v;
 }
 
-const Value *value_data(Arena *a, Elem elem, Shape shape, const uint64_t *data, int64_t count)
-{
+const Value *value_data(Arena *a, Elem elem, Shape shape, const uint64_t *data, int64_t count) {
   Value *v = value_new(a, VAL_TENSOR);
   v->elem = elem;
   v->shape = shape;
@@ -32,37 +29,31 @@ const Value *value_data(Arena *a, Elem elem, Shape shape, const uint64_t *data, 
   return v;
 }
 
-static const Value *scalar(Arena *a, Elem elem, uint64_t bits)
-{
+static const Value *scalar(Arena *a, Elem elem, uint64_t bits) {
   uint64_t *data = ARENA_NEW(a, uint64_t);
   *data = bits;
   return value_data(a, elem, (Shape){0}, data, 1);
 }
 
-const Value *value_int(Arena *a, int64_t v)
-{
+const Value *value_int(Arena *a, int64_t v) {
   return scalar(a, EL_INT, (uint64_t)v);
 }
 
-const Value *value_fixed(Arena *a, double v)
-{
+const Value *value_fixed(Arena *a, double v) {
   return scalar(a, EL_FIXED, ir_fixed_bits(v));
 }
 
-const Value *value_bool(Arena *a, bool v)
-{
+const Value *value_bool(Arena *a, bool v) {
   return scalar(a, EL_BOOL, v);
 }
 
-const Value *value_string(Arena *a, const char *text)
-{
+const Value *value_string(Arena *a, const char *text) {
   Value *v = value_new(a, VAL_STRING);
   v->text = text;
   return v;
 }
 
-const Value *value_of(Arena *a, Op *op)
-{
+const Value *value_of(Arena *a, Op *op) {
   Value *v = value_new(a, VAL_TENSOR);
   v->elem = op->type.elem;
   v->shape = op->type.shape;
@@ -71,8 +62,7 @@ const Value *value_of(Arena *a, Op *op)
   return v;
 }
 
-const Value *value_items(Arena *a, ValueKind kind, const Struct *st, const Value *const *items, int count)
-{
+const Value *value_items(Arena *a, ValueKind kind, const Struct *st, const Value *const *items, int count) {
   Value *v = value_new(a, kind);
   v->st = st;
   v->items = items;
@@ -80,8 +70,7 @@ const Value *value_items(Arena *a, ValueKind kind, const Struct *st, const Value
   return v;
 }
 
-const Value *value_with_origin(Arena *a, const Value *v, const Origin *origin)
-{
+const Value *value_with_origin(Arena *a, const Value *v, const Origin *origin) {
   Value *copy = value_new(a, v->kind);
   *copy = *v;
   copy->origin = origin;
@@ -96,8 +85,7 @@ const Value *value_with_origin(Arena *a, const Value *v, const Origin *origin)
 
 /* ---- questions ------------------------------------------------------------------------------------------------- */
 
-bool value_is_poison(const Value *v)
-{
+bool value_is_poison(const Value *v) {
   if (v->kind == VAL_POISON)
     return true;
   for (int i = 0; i < v->count; i++)
@@ -106,8 +94,7 @@ bool value_is_poison(const Value *v)
   return false;
 }
 
-bool value_is_const(const Value *v)
-{
+bool value_is_const(const Value *v) {
   if (v->kind == VAL_TENSOR)
     return v->data != NULL;
   for (int i = 0; i < v->count; i++)
@@ -116,35 +103,30 @@ bool value_is_const(const Value *v)
   return v->kind != VAL_POISON;
 }
 
-uint64_t value_bits(const Value *v, int64_t i)
-{
+uint64_t value_bits(const Value *v, int64_t i) {
   return v->data[v->data_count == 1 ? 0 : i];
 }
 
-double value_number(const Value *v, int64_t i)
-{
+double value_number(const Value *v, int64_t i) {
   uint64_t bits = value_bits(v, i);
   return v->elem == EL_FIXED ? ir_bits_fixed(bits) : (double)(int64_t)bits;
 }
 
-bool value_const_int(const Value *v, int64_t *out)
-{
+bool value_const_int(const Value *v, int64_t *out) {
   if (v->kind != VAL_TENSOR || v->elem != EL_INT || v->shape.rank != 0 || !v->data)
     return false;
   *out = (int64_t)v->data[0];
   return true;
 }
 
-bool value_const_bool(const Value *v, bool *out)
-{
+bool value_const_bool(const Value *v, bool *out) {
   if (v->kind != VAL_TENSOR || v->elem != EL_BOOL || v->shape.rank != 0 || !v->data)
     return false;
   *out = v->data[0] != 0;
   return true;
 }
 
-bool value_same_data(const Value *a, const Value *b)
-{
+bool value_same_data(const Value *a, const Value *b) {
   if (!a->data || !b->data || a->elem != b->elem || !shape_equal(&a->shape, &b->shape))
     return false;
   int64_t n = a->data_count > b->data_count ? a->data_count : b->data_count;
@@ -154,16 +136,14 @@ bool value_same_data(const Value *a, const Value *b)
   return true;
 }
 
-IrType value_ir_type(const Value *v)
-{
+IrType value_ir_type(const Value *v) {
   assert(v->kind == VAL_TENSOR);
   return (IrType){.elem = v->elem, .shape = v->shape};
 }
 
 /* ---- leaves ---------------------------------------------------------------------------------------------------- */
 
-void value_leaves(Arena *a, const Value *v, Leaves *out)
-{
+void value_leaves(Arena *a, const Value *v, Leaves *out) {
   if (v->kind != VAL_TUPLE && v->kind != VAL_STRUCT) {
     VEC_PUSH(a, &out->list, v);
     return;
@@ -172,8 +152,7 @@ void value_leaves(Arena *a, const Value *v, Leaves *out)
     value_leaves(a, v->items[i], out);
 }
 
-const Value *value_rebuild(Arena *a, const Value *v, const Value *const *leaves, int *next)
-{
+const Value *value_rebuild(Arena *a, const Value *v, const Value *const *leaves, int *next) {
   if (v->kind != VAL_TUPLE && v->kind != VAL_STRUCT)
     return leaves[(*next)++];
   const Value **items = ARENA_ARRAY(a, const Value *, v->count);
@@ -182,8 +161,7 @@ const Value *value_rebuild(Arena *a, const Value *v, const Value *const *leaves,
   return value_items(a, v->kind, v->st, items, v->count);
 }
 
-static int leaf_count(const Value *v)
-{
+static int leaf_count(const Value *v) {
   if (v->kind != VAL_TUPLE && v->kind != VAL_STRUCT)
     return 1;
   int n = 0;
@@ -192,8 +170,7 @@ static int leaf_count(const Value *v)
   return n;
 }
 
-const char *value_leaf_path(Arena *a, const Value *v, int i)
-{
+const char *value_leaf_path(Arena *a, const Value *v, int i) {
   if (v->kind != VAL_STRUCT && v->kind != VAL_TUPLE)
     return NULL;
   for (int k = 0; k < v->count; k++) {
@@ -211,8 +188,7 @@ const char *value_leaf_path(Arena *a, const Value *v, int i)
 
 /* ---- affine forms ---------------------------------------------------------------------------------------------- */
 
-const Affine *value_affine(Arena *a, const Value *v)
-{
+const Affine *value_affine(Arena *a, const Value *v) {
   if (v->kind != VAL_TENSOR || v->elem != EL_INT || v->shape.rank != 0)
     return NULL;
   if (v->affine)
@@ -228,8 +204,7 @@ const Affine *value_affine(Arena *a, const Value *v)
   return f;
 }
 
-const Affine *affine_scale(Arena *a, const Affine *x, int64_t by)
-{
+const Affine *affine_scale(Arena *a, const Affine *x, int64_t by) {
   if (!x)
     return NULL;
   Affine *f = ARENA_NEW(a, Affine);
@@ -245,8 +220,7 @@ const Affine *affine_scale(Arena *a, const Affine *x, int64_t by)
 }
 
 /* x + times * y */
-const Affine *affine_add(Arena *a, const Affine *x, const Affine *y, int64_t times)
-{
+const Affine *affine_add(Arena *a, const Affine *x, const Affine *y, int64_t times) {
   const Affine *scaled = affine_scale(a, y, times);
   if (!x || !scaled)
     return NULL;
@@ -273,13 +247,11 @@ const Affine *affine_add(Arena *a, const Affine *x, const Affine *y, int64_t tim
 
 /* ---- texts ----------------------------------------------------------------------------------------------------- */
 
-const char *elem_text(Elem e)
-{
+const char *elem_text(Elem e) {
   return e == EL_FIXED ? "fixed" : e == EL_INT ? "int" : e == EL_BOOL ? "bool" : "nothing";
 }
 
-const char *shape_text(Arena *a, const Shape *s)
-{
+const char *shape_text(Arena *a, const Shape *s) {
   if (s->rank == 0)
     return "scalar";
   const char *text = "[";
@@ -288,34 +260,25 @@ const char *shape_text(Arena *a, const Shape *s)
   return arena_printf(a, "%s]", text);
 }
 
-static const char *struct_text(Arena *a, const Struct *st)
-{
+static const char *struct_text(Arena *a, const Struct *st) {
   const char *text = st->decl->name;
   for (int i = 0; i < st->decl->sizes.count; i++)
     text = arena_printf(a, "%s%s%" PRId64, text, i ? ", " : "[", st->sizes[i]);
   return st->decl->sizes.count ? arena_printf(a, "%s]", text) : text;
 }
 
-static const char *tensor_text(Arena *a, const char *name, const Shape *shape)
-{
+static const char *tensor_text(Arena *a, const char *name, const Shape *shape) {
   return shape->rank ? arena_printf(a, "%s%s", name, shape_text(a, shape)) : name;
 }
 
-const char *value_type_text(Arena *a, const Value *v)
-{
+const char *value_type_text(Arena *a, const Value *v) {
   switch (v->kind) {
-  case VAL_POISON:
-    return "unknown";
-  case VAL_VOID:
-    return "nothing";
-  case VAL_STRING:
-    return "string";
-  case VAL_TENSOR:
-    return tensor_text(a, elem_text(v->elem), &v->shape);
-  case VAL_STRUCT:
-    return struct_text(a, v->st);
-  case VAL_TUPLE:
-    break;
+  case VAL_POISON: return "unknown";
+  case VAL_VOID: return "nothing";
+  case VAL_STRING: return "string";
+  case VAL_TENSOR: return tensor_text(a, elem_text(v->elem), &v->shape);
+  case VAL_STRUCT: return struct_text(a, v->st);
+  case VAL_TUPLE: break;
   }
   const char *text = "(";
   for (int i = 0; i < v->count; i++)
@@ -323,19 +286,13 @@ const char *value_type_text(Arena *a, const Value *v)
   return arena_printf(a, "%s)", text);
 }
 
-const char *type_text(Arena *a, const Type *t)
-{
+const char *type_text(Arena *a, const Type *t) {
   switch (t->kind) {
-  case TY_NONE:
-    return "anything";
-  case TY_STRING:
-    return "string";
-  case TY_TENSOR:
-    return tensor_text(a, t->is_float ? "float" : elem_text(t->elem), &t->shape);
-  case TY_STRUCT:
-    return struct_text(a, t->st);
-  case TY_TUPLE:
-    break;
+  case TY_NONE: return "anything";
+  case TY_STRING: return "string";
+  case TY_TENSOR: return tensor_text(a, t->is_float ? "float" : elem_text(t->elem), &t->shape);
+  case TY_STRUCT: return struct_text(a, t->st);
+  case TY_TUPLE: break;
   }
   const char *text = "(";
   for (int i = 0; i < t->count; i++)
@@ -343,8 +300,7 @@ const char *type_text(Arena *a, const Type *t)
   return arena_printf(a, "%s)", text);
 }
 
-const char *span_text(Arena *a, Span s)
-{
+const char *span_text(Arena *a, Span s) {
   if (!s.source)
     return "";
   char *text = ARENA_ARRAY(a, char, s.end - s.start + 1);

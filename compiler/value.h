@@ -19,15 +19,15 @@ typedef struct Type Type;
 struct Type {
   TypeKind kind;
   Elem elem;
-  bool is_float;             /* fixed, and never private */
+  bool is_float; /* fixed, and never private */
   Shape shape;
   Visibility visibility;
   bool has_place;
   Place place;
-  const Struct *st;          /* TY_STRUCT */
-  int count;                 /* TY_TUPLE */
+  const Struct *st; /* TY_STRUCT */
+  int count;        /* TY_TUPLE */
   const Type *const *items;
-  Span span;                 /* where it was written */
+  Span span; /* where it was written */
   Span name_span;
 };
 
@@ -48,13 +48,16 @@ enum { AFFINE_TERMS = 4 };
 typedef struct Affine {
   int64_t base;
   int count;
-  struct { const Op *of; int64_t by; } term[AFFINE_TERMS];
+  struct {
+    const Op *of;
+    int64_t by;
+  } term[AFFINE_TERMS];
 } Affine;
 
 /* Where a value got its place: for the notes of messages. */
 typedef struct Origin {
   Span span;
-  const char *text;          /* "shared by owner", "computed at client" */
+  const char *text; /* "shared by owner", "computed at client" */
 } Origin;
 
 typedef struct Value Value;
@@ -63,11 +66,11 @@ struct Value {
   Elem elem;
   Shape shape;
   Place place;
-  Op *op;                    /* NULL: a constant, not yet an operation */
-  const uint64_t *data;      /* compile-time value or NULL; bits of a double for EL_FIXED */
-  int64_t data_count;        /* number of elements, or 1: all are data[0] */
+  Op *op;               /* NULL: a constant, not yet an operation */
+  const uint64_t *data; /* compile-time value or NULL; bits of a double for EL_FIXED */
+  int64_t data_count;   /* number of elements, or 1: all are data[0] */
   const Affine *affine;
-  const char *text;          /* VAL_STRING */
+  const char *text; /* VAL_STRING */
   const Struct *st;
   int count;
   const Value *const *items;
@@ -93,11 +96,11 @@ const Value *value_items(Arena *a, ValueKind kind, const Struct *st, const Value
 /* The same value with another origin. */
 const Value *value_with_origin(Arena *a, const Value *v, const Origin *origin);
 
-bool value_is_poison(const Value *v);      /* itself or a part of it */
-bool value_is_const(const Value *v);       /* all leaves known while compiling */
-bool value_const_int(const Value *v, int64_t *out);    /* a known int scalar */
+bool value_is_poison(const Value *v);               /* itself or a part of it */
+bool value_is_const(const Value *v);                /* all leaves known while compiling */
+bool value_const_int(const Value *v, int64_t *out); /* a known int scalar */
 bool value_const_bool(const Value *v, bool *out);
-double value_number(const Value *v, int64_t i);        /* element i of a constant as a double */
+double value_number(const Value *v, int64_t i); /* element i of a constant as a double */
 uint64_t value_bits(const Value *v, int64_t i);
 bool value_same_data(const Value *a, const Value *b);
 
@@ -121,7 +124,7 @@ const Affine *affine_scale(Arena *a, const Affine *x, int64_t by);
 /* "fixed[30, 1]", "LogReg[2]", "(int, fixed[2])" */
 const char *value_type_text(Arena *a, const Value *v);
 const char *type_text(Arena *a, const Type *t);
-const char *shape_text(Arena *a, const Shape *s);      /* "[30, 1]"; "scalar" */
+const char *shape_text(Arena *a, const Shape *s); /* "[30, 1]"; "scalar" */
 const char *elem_text(Elem e);
 /* The source text of a span, on one line. */
 const char *span_text(Arena *a, Span s);

@@ -73,7 +73,7 @@ code=0
 [ "$code" -eq 76 ]
 grep -q 'R0103' "$work/refused.txt"
 
-# An input outside the range is refused at its owner before anybody is connected.
+# An input of the wrong shape is refused at its owner before anybody is connected.
 "$tfec" examples/hospitals/hospitals.tfe -o "$work/h" --only hospital
 code=0
 (cd "$work" && ./h-hospital --index 1 --hosts hosts.toml --input 'patients=[[1, 2]]' 2>shape.txt) || code=$?

@@ -19,11 +19,13 @@ struct Interp {
   Cell *cells;             /* by op id */
   int64_t *capacity;       /* unused slots stay 0 */
   uint64_t *passes;        /* by id of the control operation */
+  bool *done;              /* by id of a control operation: in this run of its block */
   uint64_t entropy;
   const char *error;
 };
 
 static void run_block(Interp *in, const IrBlock *b);
+static void run_op(Interp *in, const IrBlock *b, const Op *op);
 static void evaluate(Interp *in, const Op *op, int party);
 
 static int64_t count_of(const Op *op)
@@ -47,7 +49,9 @@ static uint64_t *allocate(Interp *in, const Op *op)
 
 static uint64_t *value(Interp *in, const Op *op, int party)
 {
-  if (!in->cells[op->id].data[party] && op->kind != OP_ARG && op->kind != OP_RESULT)
+  if (!in->cells[op->id].data[party] && op->kind == OP_RESULT)
+    run_op(in, op->parent, op->args.data[0]);
+  else if (!in->cells[op->id].data[party] && op->kind != OP_ARG)
     evaluate(in, op, party);
   uint64_t *data = in->cells[op->id].data[party];
   if (!data) {
@@ -448,6 +452,7 @@ static void evaluate(Interp *in, const Op *op, int party)
 
 static void forget(Interp *in, const Op *op)
 {
+  in->done[op->id] = false;
   for (int p = 0; p < in->program->party_count; p++) {
     free(in->cells[op->id].data[p]);
     in->cells[op->id].data[p] = NULL;
@@ -559,6 +564,9 @@ static void run_while(Interp *in, const Op *op, Values *values)
 static void run_op(Interp *in, const IrBlock *b, const Op *op)
 {
   Values values = {0};
+  if (in->done[op->id])
+    return;
+  in->done[op->id] = op_info[op->kind].class == OPC_CONTROL;
   switch (op->kind) {
   case OP_IF: run_if(in, op, &values); break;
   case OP_FOR: run_for(in, op, &values); break;
@@ -591,6 +599,7 @@ Interp *interp_new(Arena *a, const Program *program, const InterpHooks *hooks)
   in->hooks = *hooks;
   in->cells = ARENA_ARRAY(a, Cell, program->next_id + 1);
   in->passes = ARENA_ARRAY(a, uint64_t, program->next_id + 1);
+  in->done = ARENA_ARRAY(a, bool, program->next_id + 1);
   in->entropy = 12345 + (uint64_t)hooks->seed_shift;
   return in;
 }

@@ -1,0 +1,464 @@
+/* The checker. Golden files: tests/golden/check/NAME.tfe against NAME.err (messages) and, if it checks, NAME.ir (the
+ * joint program); TFE_BLESS=1 in the environment rewrites them. Inline programs: what is folded, unrolled, carried; -D,
+ * --clear and test blocks. Every program that checks must satisfy the verifier. */
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "builtin.h"
+#include "check.h"
+#include "verify.h"
+
+static Arena *arena;
+static Diags *diags;
+
+static int setup(void **state) {
+  (void)state;
+  arena = arena_new();
+  diags = diag_create(arena);
+  return 0;
+}
+
+static int teardown(void **state) {
+  (void)state;
+  arena_free(arena);
+  return 0;
+}
+
+static const char *in_arena(char *text) {
+  const char *copy = arena_printf(arena, "%s", text);
+  free(text);
+  return copy;
+}
+
+static const char *messages(void) {
+  char *text;
+  size_t length;
+  FILE *out = open_memstream(&text, &length);
+  diag_flush(diags, out, DIAG_TEXT, false);
+  fclose(out);
+  return in_arena(text);
+}
+
+static const char *printed(const Program *p) {
+  char *text;
+  size_t length;
+  FILE *out = open_memstream(&text, &length);
+  ir_print(p, out);
+  fclose(out);
+  return in_arena(text);
+}
+
+/* ---- golden files -------------------------------------------------------------------------------------------------- */
+
+static const char *contents(const char *file) {
+  FILE *f = fopen(file, "rb");
+  if (!f)
+    return "";
+  char *text = calloc(1, 1 << 20);
+  size_t length = fread(text, 1, (1 << 20) - 1, f);
+  (void)length;
+  fclose(f);
+  return in_arena(text);
+}
+
+/* An empty expectation is no file. */
+static bool agrees(const char *file, const char *text) {
+  if (getenv("TFE_BLESS")) {
+    FILE *f = *text ? fopen(file, "wb") : NULL;
+    if (!f)
+      return remove(file), true;
+    fputs(text, f);
+    fclose(f);
+    return true;
+  }
+  if (strcmp(contents(file), text) == 0)
+    return true;
+  print_error("%s differs; now it is:\n%s", file, text);
+  return false;
+}
+
+static bool is_message_code(const char *name, char level) {
+  return name[0] == level && strspn(name + 1, "0123456789") == 4;
+}
+
+static bool check_golden(const char *folder, const char *name) {
+  const char *error, *path = arena_printf(arena, "%s/%s", folder, name);
+  const char *stem = arena_printf(arena, "%.*s", (int)strlen(path) - 4, path);
+  CheckOptions options = {0};
+  Source *s = source_read(arena, path, arena_intern_z(arena, name), &error);
+  assert_non_null(s);
+  diags = diag_create(arena);
+  Program *p = check_program(arena, diags, s, &options);
+  const char *wrong = p ? verify_find(p, VERIFY_JOINT) : NULL;
+  if (wrong)
+    fail_msg("%s: %s", name, wrong);
+  const char *said = messages();
+  if (is_message_code(name, 'E'))
+    assert_null(p);
+  if (is_message_code(name, 'W'))
+    assert_non_null(p);
+  if (is_message_code(name, 'E') || is_message_code(name, 'W')) { /* the file is named after what it shows */
+    const char *code = arena_printf(arena, "[%.5s]", name);
+    if (!strstr(said, code))
+      fail_msg("%s does not say %s:\n%s", name, code, said);
+    return agrees(arena_printf(arena, "%s.err", stem), said);
+  }
+  bool good = agrees(arena_printf(arena, "%s.err", stem), said);
+  return agrees(arena_printf(arena, "%s.ir", stem), p ? printed(p) : "") && good;
+}
+
+static int is_program(const struct dirent *d) {
+  size_t n = strlen(d->d_name);
+  return n > 4 && strcmp(d->d_name + n - 4, ".tfe") == 0;
+}
+
+static void golden_files_agree(void **state) {
+  (void)state;
+  const char *tests = getenv("TFE_TESTS") ? getenv("TFE_TESTS") : TFE_TEST_DIR;
+  const char *folder = arena_printf(arena, "%s/golden/check", tests);
+  struct dirent **list;
+  int count = scandir(folder, &list, is_program, alphasort), differing = 0;
+  assert_true(count > 40);
+  for (int i = 0; i < count; i++) {
+    differing += !check_golden(folder, list[i]->d_name);
+    free(list[i]);
+  }
+  free(list);
+  assert_int_equal(differing, 0);
+}
+
+/* ---- inline programs -------------------------------------------------------------------------------------------------- */
+
+static Program *check_with(const char *text, const CheckOptions *options) {
+  diags = diag_create(arena);
+  Program *p = check_program(arena, diags, source_text(arena, "t.tfe", text, strlen(text)), options);
+  if (p)
+    verify(p, VERIFY_JOINT);
+  return p;
+}
+
+static Program *check(const char *text) {
+  CheckOptions none = {0};
+  Program *p = check_with(text, &none);
+  if (!p)
+    fail_msg("%s\n%s", text, messages());
+  return p;
+}
+
+static const char *const HEAD = "party a, b, c, owner\nprotocol pond(a, b; c) {\n"
+                                "  let x: private fixed[4, 3] = share at owner { input(\"x\") }\n"
+                                "  let k = reveal at owner { 3 }\n";
+
+static Program *check_in_pond(const char *body) {
+  return check(arena_printf(arena, "%s%s\n}\n", HEAD, body));
+}
+
+typedef struct Count {
+  OpKind kind;
+  int n;
+} Count;
+
+static void count_op(Op *op, void *data) {
+  Count *c = data;
+  c->n += op->kind == c->kind;
+}
+
+static int count_of(const Program *p, OpKind kind) {
+  Count c = {kind, 0};
+  ir_walk(p->body, count_op, &c);
+  return c.n;
+}
+
+static void fails_with(const char *text, const char *code) {
+  CheckOptions none = {0};
+  Program *p = check_with(text, &none);
+  const char *said = messages();
+  assert_null(p);
+  if (!strstr(said, code))
+    fail_msg("expected %s:\n%s\n%s", code, text, said);
+}
+
+static void constants_are_folded(void **state) {
+  (void)state;
+  Program *p = check("party a\nconst n = 3\nconst m = [[1, 2], [3, 4]] * n\n"
+                     "print(m, sum(m), m.T, m[1, 0] ** 2, n // 2, -7 % 3, sqrt(4.0))");
+  assert_int_equal(p->body->ops.count, 8);
+  assert_int_equal(count_of(p, OP_CONST), 7);
+  const Op *last = p->body->ops.data[5];
+  assert_int_equal((int64_t)last->data[0], 2); /* the sign of the divisor */
+}
+
+static void large_constants_are_not_written_out(void **state) {
+  (void)state;
+  Program *p = check("party a\nlet y = concat(zeros(500, 1), ones(500, 1))\nprint(sum(y + [1.0]))");
+  for (int i = 0; i < p->body->ops.count; i++)
+    assert_true(p->body->ops.data[i]->data_count < 300);
+  assert_int_equal(count_of(p, OP_CONCAT), 1);
+}
+
+static void loops_stay_loops(void **state) {
+  (void)state;
+  Program *p =
+      check_in_pond("  var s: private fixed = 0.0\n  for i in 0..1000 { s += sum(x.rows(i % 2, 2)) }\n"
+                    "  print(reveal s)");
+  assert_int_equal(count_of(p, OP_FOR), 1);
+  assert_int_equal(count_of(p, OP_SLICE), 1);
+  assert_int_equal(count_of(p, OP_RESULT), 1);
+}
+
+static void slices_of_computed_bounds_have_known_sizes(void **state) {
+  (void)state;
+  Program *p = check_in_pond("  for i in 0..2 { print(reveal sum(x[i * 2 : (i + 1) * 2, :])) }\n"
+                             "  print(reveal sum(x[k:k + 1, 0]))");
+  assert_int_equal(count_of(p, OP_FOR), 1);
+}
+
+static void loops_are_unrolled_where_an_index_must_be_known(void **state) {
+  (void)state;
+  Program *p =
+      check("party o[3], a, b, c\nprotocol pond(a, b; c) {\n  var s: private fixed = 0.0\n"
+            "  for i in 0..3 {\n    let x: private fixed = share at o[i] { input(\"x\") }\n    s += x\n  }\n"
+            "  print(reveal s)\n}");
+  assert_int_equal(count_of(p, OP_FOR), 0);
+  assert_int_equal(count_of(p, OP_SHARE), 3);
+  assert_int_equal(p->slots.count, 3);
+}
+
+static void unchanged_variables_are_not_carried(void **state) {
+  (void)state;
+  Program *p = check("party a\nfn same(var v: fixed[2]) { }\nlet k = reveal at a { [1.0, 2.0] }\nvar n = k\n"
+                     "var s = 0.0\nfor i in 0..5 {\n  same(n)\n  s += sum(n)\n}\nprint(s, n)");
+  assert_int_equal(count_of(p, OP_RESULT), 1);
+}
+
+static void a_constant_variable_stays_constant_in_a_loop(void **state) {
+  (void)state;
+  Program *p = check_in_pond("  var n = 2\n  for i in 0..5 { print(reveal sum(x.rows(i % 3, n))) }\n"
+                             "  n += 1\n  print(reveal sum(x.rows(0, n)))");
+  assert_int_equal(count_of(p, OP_FOR), 1);
+}
+
+static void generator_states_are_carried(void **state) {
+  (void)state;
+  Program *p =
+      check("party a\nat a {\n  var t = 0.0\n  for i in 0..3 { t += sum(random_normal(2)) }\n  print(t)\n}");
+  const Op *first = p->body->ops.data[0];
+  assert_int_equal(first->kind, OP_ENTROPY);
+  assert_int_equal(count_of(p, OP_ENTROPY), 1);
+  assert_int_equal(count_of(p, OP_RNG_NEXT), 1);
+  assert_int_equal(count_of(p, OP_RESULT), 2);
+}
+
+static void returns_in_loops_are_structured(void **state) {
+  (void)state;
+  Program *p = check("party o\nfn first(x: fixed[n], limit: fixed) -> int {\n  for i in 0..n {\n"
+                     "    if x[i] > limit { return i }\n  }\n  return -1\n}\n"
+                     "let k = reveal at o { 1.5 }\nprint(first([1.0, 2.0, 3.0], k))");
+  assert_int_equal(count_of(p, OP_FOR), 1);
+  assert_int_equal(count_of(p, OP_IF), 3);
+}
+
+static void reveals_are_recorded(void **state) {
+  (void)state;
+  Program *p = check_in_pond(
+      "  for i in 0..5 { print(reveal sum(x)) }\n  let z = reveal x to owner\n  at owner { print(z) }");
+  assert_int_equal(p->reveals.count, 3);
+  assert_false(p->reveals.data[0].was_private);
+  assert_string_equal(p->reveals.data[1].source_text, "sum(x)");
+  assert_int_equal(p->reveals.data[1].times, 5);
+  assert_string_equal(p->reveals.data[2].type_text, "fixed[4, 3]");
+  assert_int_equal(p->reveals.data[2].to.kind, PLACE_AT);
+}
+
+static void structs_are_slots(void **state) {
+  (void)state;
+  Program *p =
+      check("party a, b, c, o\nstruct M[n] { w: fixed[n]; b: fixed }\nprotocol pond(a, b; c) {\n"
+            "  var m: private M[2] = share at o { input(\"m\") }\n  m -= 0.5 * m\n  let r = reveal m to o\n"
+            "  at o { output(\"r\", r) }\n}");
+  assert_int_equal(p->slots.count, 4);
+  assert_string_equal(p->slots.data[0].name, "m.w");
+  assert_string_equal(p->slots.data[0].field, "w");
+  assert_string_equal(p->slots.data[3].name, "r.b");
+  assert_true(p->slots.data[3].is_output);
+  assert_int_equal(p->reveals.count, 1);
+  assert_string_equal(p->reveals.data[0].type_text, "M[2]");
+}
+
+static void families_are_stacked(void **state) {
+  (void)state;
+  Program *p = check("party o[4], a, b, c\nprotocol pond(a, b; c) {\n"
+                     "  let x: private fixed[4, 2] = share at o { input(\"x\") }\n  print(reveal x)\n}");
+  assert_int_equal(count_of(p, OP_INPUT), 1);
+  assert_int_equal(count_of(p, OP_MEMBER), 4);
+  assert_int_equal(count_of(p, OP_SHARE), 4);
+  assert_int_equal(p->slots.data[0].type.shape.rank, 1);
+}
+
+static void protocols_are_told_apart_by_their_headers(void **state) {
+  (void)state;
+  Program *p = check(
+      "party a, b, c, o\nprotocol q = pond(a, b; c) with frac = 20\n"
+      "protocol q { let x: private fixed = share at o { input(\"x\") }\n print(reveal x) }\n"
+      "protocol q { let y: private fixed = share at o { input(\"y\") }\n print(reveal y) }\n"
+      "protocol pond(a, b; c) { let z: private fixed = share at o { input(\"z\") }\n print(reveal z) }");
+  assert_int_equal(p->protocols.count, 2);
+  assert_int_equal(p->protocols.data[0].frac, 20);
+  assert_non_null(p->protocols.data[0].definition);
+}
+
+static void parameters_can_be_set(void **state) {
+  (void)state;
+  const char *text = "param n: int = 2\nparam rate: fixed = 0.5\nparty o[n]\nprint(n, rate)";
+  const char *defines[] = {"n=5", "rate=0.25"}, *unknown[] = {"m=1"}, *bad[] = {"n=five"};
+  CheckOptions set = {.defines = defines, .define_count = 2};
+  assert_int_equal(check_with(text, &set)->party_count, 5);
+  assert_int_equal(check(text)->party_count, 2);
+  CheckOptions wrong = {.defines = unknown, .define_count = 1};
+  assert_null(check_with(text, &wrong));
+  assert_non_null(strstr(messages(), "E0135"));
+  wrong.defines = bad;
+  assert_null(check_with(text, &wrong));
+  assert_non_null(strstr(messages(), "E0140"));
+}
+
+static void clear_replaces_every_protocol(void **state) {
+  (void)state;
+  CheckOptions clear = {.force_clear = true};
+  Program *p = check_with(arena_printf(arena, "%s  print(reveal sqrt(x * x / x))\n}\n", HEAD), &clear);
+  assert_non_null(p);
+  assert_true(p->clear);
+  assert_string_equal(p->protocols.data[0].kind, "clear");
+  assert_int_equal(p->protocols.data[0].servers.count, 1);
+  assert_int_equal(count_of(p, OP_SQRT), 1);
+}
+
+static void tests_are_programs(void **state) {
+  (void)state;
+  const char *text =
+      "fn twice(x: fixed) -> fixed { return 2.0 * x }\n"
+      "test \"one\" { assert_near(twice(1.0), 2.0, 0.0) }\ntest \"two\" { assert twice(2.0) > 3.0 }";
+  CheckOptions options = {0};
+  CheckNames names = check_tests(arena, diags, source_text(arena, "t.tfe", text, strlen(text)), &options);
+  assert_int_equal(names.count, 2);
+  assert_string_equal(names.data[1], "two");
+  options.test = "one";
+  Program *p = check_with(text, &options);
+  assert_int_equal(count_of(p, OP_ASSERT_NEAR), 1);
+  assert_int_equal(p->party_count, 1);
+}
+
+static void private_operations_are_put_together(void **state) {
+  (void)state;
+  Program *p = check_in_pond("  print(reveal x ** 5)");
+  assert_int_equal(count_of(p, OP_MUL), 3);
+  assert_int_equal(count_of(p, OP_POW), 0);
+  p = check_in_pond("  print(reveal max(x, axis = 0))");
+  assert_int_equal(count_of(p, OP_LT), 2);
+  assert_int_equal(count_of(p, OP_RMAX), 0);
+  p = check_in_pond("  print(reveal x / 4)");
+  assert_int_equal(count_of(p, OP_DIV), 0);
+  p = check_in_pond("  print(reveal x / k)"); /* one division in the clear */
+  assert_int_equal(count_of(p, OP_DIV), 1);
+  assert_int_equal(count_of(p, OP_MUL), 1);
+  p = check_in_pond("  print(reveal x >= 1.0)");
+  assert_int_equal(count_of(p, OP_LE), 1);
+}
+
+static void overloads_follow_the_struct(void **state) {
+  (void)state;
+  Program *p = check("party a\nstruct A { x: fixed }\nstruct B { x: fixed }\nfn f(a: A) -> int { return 1 }\n"
+                     "fn f(b: B) -> int { return 2 }\nlet b = B(x = 1.0)\nprint(b.f(), f(A(x = 2.0)))");
+  assert_int_equal((int64_t)p->body->ops.data[0]->data[0], 2);
+  assert_int_equal((int64_t)p->body->ops.data[1]->data[0], 1);
+}
+
+static void var_parameters_are_copied_out(void **state) {
+  (void)state;
+  Program *p = check("party a\nstruct P { x: fixed[2]; n: int }\nfn grow(var v: fixed[2], var n: int) { v = "
+                     "2.0 * v\n n += 1 }\n"
+                     "var p = P(x = [1.0, 2.0], n = 3)\ngrow(p.x, p.n)\nprint(p.x[1], p.n)");
+  assert_true(ir_bits_fixed(p->body->ops.data[0]->data[0]) == 4.0);
+  assert_int_equal((int64_t)p->body->ops.data[1]->data[0], 4);
+}
+
+static void misuse_is_reported(void **state) {
+  (void)state;
+  static const char *const cases[][2] = {
+      {"party a\nparty a\n", "E0105"},
+      {"import nowhere\n", "E0122"},
+      {"fn f(x) { }\nfn f(y) { }\n", "E0104"},
+      {"party a\nlet x = f(1)\nfn f(x) { }\n", "E0217"},
+      {"const a = b\nconst b = a\n", "E0501"},
+      {"const r = random_normal(2)\n", "E0501"},
+      {"struct S { s: S }\nlet x: S = 1\n", "E0137"},
+      {"fn f(x: fixed[*s, *t]) { }\nf([1.0])\n", "E0222"},
+      {"fn f(x: fixed[n]) -> fixed[m] { return x }\nprint(f([1.0]))\n", "E0223"},
+      {"struct S { b: bool }\nvar s = S(b = true)\ns += s\n", "E0214"},
+      {"struct M[n] { w: fixed[n] }\nlet m: M[2, 3] = M(w = [1.0])\n", "E0215"},
+      {"fn f(var x: int) { }\nf(1)\n", "E0131"},
+      {"fn f(var x: int, var y: int) { }\nvar a = 1\nf(a, a)\n", "E0132"},
+      {"let x = grad(1.0, 2)\n", "E0901"},
+      {"let v = [1, 2]\nv[0] = 3\n", "E0206"},
+      {"let x = 1\nx.y = 3\n", "E0206"},
+      {"print(1)(2)\n", "E0133"},
+      {"party a\nat a { print(more(\"x\")) }\n", "E0207"},
+      {"party a\nlet x: int = at a { input(\"x\") }\nlet y: fixed = at a { input(\"x\") }\n", "E0105"},
+      {"for i in 0..200000 { print(sum(zeros(i))) }\n", "E0506"},
+      {"print(sum(zeros(0), axis = 0), max(zeros(0)))\n", "E0219"},
+      {"let x = [1.0, true]\n", "E0213"},
+      {"while 1 { }\n", "E0216"},
+      {"let n = 9223372036854775807 + 1\n", "E0505"},
+      {"param n: int\n", "E01"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    fails_with(cases[i][0], cases[i][1]);
+}
+
+static void every_builtin_has_a_line_for_the_manual(void **state) {
+  (void)state;
+  assert_true(builtin_total() > 40);
+  for (int i = 0; i < builtin_total(); i++) {
+    assert_true(strlen(builtin_name(i)) > 0);
+    assert_true(strlen(builtin_parameters(i)) > 0);
+    assert_true(strlen(builtin_doc(i)) > 2);
+  }
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(golden_files_agree),
+      TEST(constants_are_folded),
+      TEST(large_constants_are_not_written_out),
+      TEST(loops_stay_loops),
+      TEST(slices_of_computed_bounds_have_known_sizes),
+      TEST(loops_are_unrolled_where_an_index_must_be_known),
+      TEST(unchanged_variables_are_not_carried),
+      TEST(a_constant_variable_stays_constant_in_a_loop),
+      TEST(generator_states_are_carried),
+      TEST(returns_in_loops_are_structured),
+      TEST(reveals_are_recorded),
+      TEST(structs_are_slots),
+      TEST(families_are_stacked),
+      TEST(protocols_are_told_apart_by_their_headers),
+      TEST(parameters_can_be_set),
+      TEST(clear_replaces_every_protocol),
+      TEST(tests_are_programs),
+      TEST(private_operations_are_put_together),
+      TEST(overloads_follow_the_struct),
+      TEST(var_parameters_are_copied_out),
+      TEST(misuse_is_reported),
+      TEST(every_builtin_has_a_line_for_the_manual),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
