@@ -1,10 +1,13 @@
 /* What the files of the checker share: the state of the walk, and the functions that one calls in another.
  *
- *   check.c        entry, headers of the root file, messages        check_expr.c   expressions and places
- *   check_decl.c   types, constants, parties, protocol headers      check_call.c   calls, arguments, size variables
- *   check_stmt.c   statements, structured control                   check_names.c  functions nobody calls
- *   scope.c        frames and variables                             tensor.c       operations on values, broadcasting, places
- *   builtin.c      the builtin functions                            fold.c         constants
+ *   check.c        entry, messages                               check_expr.c   names, constants, operators
+ *   check_decl.c   constants, parties, protocol headers          check_index.c  subscripts
+ *   check_type.c   types, structs, coercion, size variables
+ *   check_call.c   calls and their arguments                    check_place.c  at, protocol, share, reveal
+ *   check_stmt.c   statements                                    check_flow.c   branches, flags, trial runs
+ *   check_loop.c   loops                                         check_names.c  functions nobody calls, tree walks
+ *   scope.c        frames and variables                          tensor.c       operations on values, broadcasting, places
+ *   builtin.c      the builtin functions                         fold.c         constants
  */
 #ifndef TFEC_CHECKER_H
 #define TFEC_CHECKER_H
@@ -92,10 +95,24 @@ bool check_kind_has(const Checker *cx, const char *function);
 const Value *check_read(Checker *cx, const Value *v, const Expr *e);
 /* v as an operand: in joint code nothing may live at a party (E0305). Poison after an error. */
 const Value *check_operand(Checker *cx, const Value *v, const Expr *e);
+/* A public value as one that lives at a party (to public: itself). */
+const Value *check_known_at(Checker *cx, const Value *v, Place to, Span at);
 /* The frame's function calls one that reveals (F11). */
 void check_call_reveals(Checker *cx, const Expr *e, const char *callee);
 
 /* ---- declarations ------------------------------------------------------------------------------------------------ */
+
+/* Runs outside of whatever is being checked: joint, no protocol, operations thrown away. */
+typedef struct Outside {
+  IrBlock *block;
+  Place pi;
+  Frame *frame;
+  Loop *loop;
+  int open;
+  bool constants_only;
+} Outside;
+Outside check_go_outside(Checker *cx, Unit *u);
+void check_come_back(Checker *cx, Outside o);
 
 void check_decl_params(Checker *cx); /* -D */
 void check_decl_parties(Checker *cx);
@@ -146,6 +163,13 @@ void check_need_const(Checker *cx, const Value *v, const Expr *e, Span at, const
 const Value *check_index(Checker *cx, const Value *base, const Expr *e);
 const Value *check_update(Checker *cx, const Value *base, const Expr *e, const Value *item, Span at);
 const Value *check_field(Checker *cx, const Value *base, const Expr *e);
+/* The outermost loop to unroll so that v becomes known; NULL: none would help. */
+Loop *check_loop_behind(Checker *cx, const Value *v);
+/* `at`, `protocol`, `share`, `reveal`. want_value: the value of the block is used. */
+const Value *check_at(Checker *cx, const Expr *e, const Type *want, bool want_value);
+const Value *check_protocol(Checker *cx, const Expr *e, const Type *want, bool want_value);
+const Value *check_share(Checker *cx, const Expr *e, const Type *want);
+const Value *check_reveal(Checker *cx, const Expr *e, const Type *want);
 const Value *check_binary(Checker *cx, Operator op, const Value *a, const Value *b, const Expr *e);
 /* A scalar bool for `if`, `while`, `assert`; NULL after an error. */
 const Value *check_condition(Checker *cx, const Expr *e, const char *word, DiagCode code);

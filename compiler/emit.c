@@ -144,7 +144,7 @@ int emit_slot_index(Emitter *e, const Op *op) {
 
 /* ---- tfe_program ----------------------------------------------------------------------------- */
 
-/* A record of the runtime's: all fields are 8 bytes; `size` guards against a field that was forgotten here. */
+/* A record of the runtime: all fields are 8 bytes; `size` guards against one that was forgotten here. */
 static LLVMValueRef record(Emitter *e, size_t size, LLVMValueRef *fields, unsigned count) {
   assert(size == 8 * (size_t)count);
   (void)size;

@@ -261,6 +261,7 @@ static void command_run(Compilation *c) {
 static bool run_test(const Compilation *file, const char *name, bool clear) {
   Compilation c = *file;
   RunOptions options = c.options->run;
+  c.exit_code = 0;
   c.test = name;
   c.clear = clear;
   options.quiet = true;

@@ -82,8 +82,11 @@ static const char *find_file(Modules *ms, const Unit *from, const char *name, bo
     if (readable(path))
       return path;
   }
-  const char *path = arena_printf(ms->arena, "%s/%s", ms->stdlib, name);
   *library = true;
+  const char *path = arena_printf(ms->arena, "%s/%s", ms->stdlib, name);
+  if (readable(path))
+    return path;
+  path = arena_printf(ms->arena, "%s/model/%s", ms->stdlib, name); /* packaged models */
   return readable(path) ? path : NULL;
 }
 

@@ -95,7 +95,7 @@ static Command link_command(Arena *a, const char *driver, const char *library, c
     add(a, &c, "-fuse-ld=gold");
   else if (find_tool(a, "ld.lld"))
     add(a, &c, "-fuse-ld=lld");
-  add_words(a, &c, "-Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,-z,noexecstack");
+  add_words(a, &c, "-Wl,-z,relro,-z,now -Wl,-z,noexecstack");
   add_words(a, &c, *TFE_LINK_FLAGS ? TFE_LINK_FLAGS : "-s");
   add_words(a, &c, "-Wl,-Bstatic -lssl -lcrypto -lz -Wl,-Bdynamic -lpthread -ldl -lm");
   VEC_PUSH(a, &c, NULL);
@@ -178,8 +178,9 @@ static const char *cannot(Arena *a, const char *what, const char *path) {
   return arena_printf(a, "cannot %s %s: %s", what, path, strerror(errno));
 }
 
-static const char *write_text(Arena *a, const char *path, const char *text) {
-  FILE *f = fopen(path, "w");
+/* `path` is where it goes in the end. */
+static const char *write_text(Arena *a, const char *temporary, const char *path, const char *text) {
+  FILE *f = fopen(temporary, "w");
   if (!f)
     return cannot(a, "write", path);
   bool good = fputs(text, f) >= 0;
@@ -221,7 +222,7 @@ const char *object_build(Arena *a, ObjectJob *jobs, int count, const EmitOptions
     workers[i].executable = arena_printf(a, "%s.%ld.tmp", jobs[i].path, (long)getpid());
   }
   const char *temporary = text ? arena_printf(a, "%s.%ld.tmp", text->path, (long)getpid()) : NULL;
-  const char *error = text ? write_text(a, temporary, text->text) : NULL;
+  const char *error = text ? write_text(a, temporary, text->path, text->text) : NULL;
   if (!error)
     error = run_workers(a, jobs, workers, count, options);
   int named = 0;

@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_MARK = 0x1e, LINE_END = 0x1f, GRACE_SECONDS = 10, KILL_SECONDS = 5 };
+enum { LINE_MARK = 0x1e, LINE_END = 0x1f, GRACE_SECONDS = 2, KILL_SECONDS = 5 };
 
 /* What gathers from one pipe until a line is whole. */
 typedef struct Stream {
@@ -531,10 +531,10 @@ static void wait_for_all(Run *r)
   clear_bar(r);
 }
 
-/* Followers of a failure say only that they lost somebody. */
+/* Followers of a failure say only that they lost somebody, or that they were asked to stop. */
 static bool is_follower(int exit_code)
 {
-  return exit_code == 69 || exit_code == 75;
+  return exit_code == 69 || exit_code == 75 || exit_code == 128 + SIGTERM;
 }
 
 static int report(Run *r)

@@ -92,7 +92,12 @@ bool tensor_join(Checker *cx, const Value *const *args, int count, const Expr *c
   (void)exprs;
   *out = cx->pi;
   for (int i = 0; i < count; i++) {
-    if (args[i]->place.kind != PLACE_PRIVATE)
+    Place at_place = args[i]->place;
+    if (check_is_joint(cx) && (at_place.kind == PLACE_AT || at_place.kind == PLACE_EACH)) {
+      CHECK_DIAG(cx, E0305, at, "this value", check_party_text(cx, at_place)); /* nothing leaves a party unnoticed */
+      return false;
+    }
+    if (at_place.kind != PLACE_PRIVATE)
       continue;
     if (!check_in_protocol(cx)) {
       CHECK_DIAG(cx, E0309, at, "an operation on private values");
@@ -137,8 +142,9 @@ static const Value *missing(Checker *cx, const char *what, const char *noun, Spa
 
 /* ---- shapes and elements ------------------------------------------------------------------------------------------ */
 
+/* Where an operation on x alone is done: public values are worked on where we are, others where they live. */
 static Place place_of(const Checker *cx, const Value *x) {
-  return is_private(x->place) ? x->place : cx->pi;
+  return x->place.kind == PLACE_PUBLIC ? cx->pi : x->place;
 }
 
 const Value *tensor_reshape(Checker *cx, const Value *x, Shape shape, Span at) {

@@ -15,6 +15,10 @@ here=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
 cd "$here/../.."
 files=("$@")
 [ ${#files[@]} -gt 0 ] || files=(README.md lang/reference.md examples/*/README.md)
+grep -qxF "$(grep '^\.ci/setup' .ci/run)" README.md || {
+  echo ".ci/run does not run the test command of the README" >&2
+  exit 1
+}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

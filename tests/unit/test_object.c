@@ -1,6 +1,6 @@
-/* From choreographies to executables that run: messages of every width, a family whose members do different things,
- * common randomness and loops, between real processes over TLS on loopback. What is expected is asserted in the program
- * itself. And: nothing half-written is left when something cannot be built. */
+/* From choreographies to executables that run: messages of every width, a family whose members do different
+ * things, common randomness and loops, between real processes over TLS on loopback. What is expected is
+ * asserted in the program itself. And: nothing half-written is left when something cannot be built. */
 #include "ir_builder.h"
 
 #include <dirent.h>
