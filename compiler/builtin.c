@@ -25,7 +25,7 @@ struct Builtin {
 
 static const Value *const POISON = &value_poison;
 
-/* ---- arguments ---------------------------------------------------------------------------------------------------------- */
+/* ---- arguments ----------------------------------------------------------------------------------------- */
 
 static const Expr *expr_of(const Bound *b, int i) {
   return b->arg[i] ? b->arg[i]->expr : NULL;
@@ -124,7 +124,7 @@ static bool axis_arg(Checker *cx, const Bound *b, int i, const Value *x, int64_t
   return false;
 }
 
-/* ---- making tensors ------------------------------------------------------------------------------------------------------ */
+/* ---- making tensors ------------------------------------------------------------------------------------ */
 
 static const Value *splat(Checker *cx, Elem elem, uint64_t bits, Shape shape) {
   uint64_t *data = ARENA_NEW(cx->arena, uint64_t);
@@ -222,7 +222,7 @@ static const Value *builtin_one_hot(Checker *cx, const Bound *b) {
   return tensor_to_fixed(cx, hot(cx, i, n, b->at), b->at);
 }
 
-/* ---- rearranging ---------------------------------------------------------------------------------------------------------- */
+/* ---- rearranging --------------------------------------------------------------------------------------- */
 
 static const Value *builtin_reshape(Checker *cx, const Bound *b) {
   Shape shape;
@@ -320,7 +320,7 @@ static const Value *builtin_T(Checker *cx, const Bound *b) {
   return tensor_transpose(cx, x, axes, b->at);
 }
 
-/* ---- folding --------------------------------------------------------------------------------------------------------------- */
+/* ---- folding ------------------------------------------------------------------------------------------- */
 
 static const Value *reduced(Checker *cx, const Bound *b, OpKind kind, const Value *x, int axis_index) {
   int64_t axis;
@@ -389,7 +389,7 @@ static const Value *builtin_min(Checker *cx, const Bound *b) {
   return extreme(cx, b, OP_RMIN, OP_MIN2);
 }
 
-/* ---- elementwise ------------------------------------------------------------------------------------------------------------- */
+/* ---- elementwise --------------------------------------------------------------------------------------- */
 
 static const Value *unary(Checker *cx, const Bound *b, OpKind kind) {
   const Value *x = number_arg(cx, b, 0);
@@ -526,7 +526,7 @@ static const Value *builtin_conv2d(Checker *cx, const Bound *b) {
   return tensor_conv2d(cx, x, k, pad, shape, b->call->expr, b->at);
 }
 
-/* ---- randomness ---------------------------------------------------------------------------------------------------------------- */
+/* ---- randomness ---------------------------------------------------------------------------------------- */
 
 static Var *state_here(Checker *cx) {
   for (int i = 0; i < cx->states.count; i++)
@@ -595,7 +595,7 @@ static const Value *builtin_permutation(Checker *cx, const Bound *b) {
   return draw(cx, OP_PERMUTE, NULL, NULL, EL_INT, shape_vector(n), b->at);
 }
 
-/* ---- input and output -------------------------------------------------------------------------------------------------------------- */
+/* ---- input and output ---------------------------------------------------------------------------------- */
 
 static bool in_at_block(Checker *cx, const Bound *b) {
   if (!check_is_joint(cx))
@@ -880,7 +880,7 @@ static const Value *builtin_load(Checker *cx, const Bound *b) {
   return POISON;
 }
 
-/* ---- the table ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------------------------------------- */
 
 static const Builtin table[] = {
 #define BUILTIN(name, parameters, doc) {#name, parameters, doc, builtin_##name},

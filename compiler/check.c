@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-/* ---- messages ------------------------------------------------------------------------------------------------------- */
+/* ---- messages ------------------------------------------------------------------------------------------ */
 
 static const Frame *shown_frame(const Checker *cx) {
   return cx->blame ? cx->blame : cx->frame;
@@ -100,7 +100,7 @@ const char *check_quoted(Checker *cx, const Expr *e) {
   return arena_printf(cx->arena, "`%s`", span_text(cx->arena, e->span));
 }
 
-/* ---- places --------------------------------------------------------------------------------------------------------- */
+/* ---- places -------------------------------------------------------------------------------------------- */
 
 bool check_in_protocol(const Checker *cx) {
   return cx->open.count > 0;
@@ -115,7 +115,7 @@ bool check_kind_has(const Checker *cx, const char *function) {
   return cx->open.count && module_kind_has(cx->open.data[cx->open.count - 1].kind, function);
 }
 
-/* ---- the program ------------------------------------------------------------------------------------------------------ */
+/* ---- the program --------------------------------------------------------------------------------------- */
 
 static Checker *checker_new(Arena *a, Diags *diags, const Source *root, const CheckOptions *options) {
   Checker *cx = ARENA_NEW(a, Checker);

@@ -1,9 +1,10 @@
 /* The checker: from syntax trees to the joint program in one walk.
  *
- * It interprets the program abstractly. Every call is expanded for the actual places, shapes and protocol of its
- * arguments, so there is no code that is checked and not used, and no generic code in the result. What is known while
- * compiling is computed at once; what is left becomes operations of the joint IR (ir.h). Rules F, S and N of the
- * reference are checked on the way; functions that nobody calls get their names checked afterwards. */
+ * It interprets the program abstractly. Every call is expanded for the actual places, shapes and protocol
+ * of its arguments, so there is no code that is checked and not used, and no generic code in the result.
+ * What is known while compiling is computed at once; what is left becomes operations of the joint IR
+ * (ir.h). Rules F, S and N of the reference are checked on the way; functions that nobody calls get their
+ * names checked afterwards. */
 #ifndef TFEC_CHECK_H
 #define TFEC_CHECK_H
 

@@ -1,7 +1,7 @@
 /* Calls (rules N1-N4): which function, which argument for which parameter, and the expansion of the body. */
 #include "tensor.h"
 
-/* ---- finding the function ------------------------------------------------------------------------------------------- */
+/* ---- finding the function ------------------------------------------------------------------------------ */
 
 typedef struct Found {
   Unit *unit;
@@ -65,7 +65,7 @@ void check_unknown_function(Checker *cx, const Unit *u, const char *name, Span a
   diag_help(d, "did you mean `%s`%s?", near, builtin_find(near) ? "" : prelude ? " (prelude)" : "");
 }
 
-/* ---- arguments -------------------------------------------------------------------------------------------------------- */
+/* ---- arguments ----------------------------------------------------------------------------------------- */
 
 static bool bind_arguments(Checker *cx, const Decl *fn, const Call *call, const CallArg **of) {
   int n = fn->parms.count, next = 0;
@@ -196,7 +196,7 @@ static bool pass_arguments(Checker *cx, const Decl *fn, const CallArg *const *of
   return ok;
 }
 
-/* ---- expansion --------------------------------------------------------------------------------------------------------- */
+/* ---- expansion ----------------------------------------------------------------------------------------- */
 
 static bool calls_itself(Checker *cx, const Decl *fn, const Call *call) {
   for (const Frame *f = cx->frame; f; f = f->caller) {
@@ -258,7 +258,7 @@ static const Value *expand(Checker *cx, const Found *found, const Call *call) {
   return result;
 }
 
-/* ---- struct constructors -------------------------------------------------------------------------------------------------- */
+/* ---- struct constructors ------------------------------------------------------------------------------- */
 
 static int field_index(const Decl *d, const char *name) {
   for (int i = 0; i < d->fields.count; i++)
@@ -330,7 +330,7 @@ static const Value *construct(Checker *cx, const Found *found, const Call *call)
   return st ? value_items(cx->arena, VAL_STRUCT, st, items, n) : &value_poison;
 }
 
-/* ---- the call ---------------------------------------------------------------------------------------------------------------- */
+/* ---- the call ------------------------------------------------------------------------------------------ */
 
 static const Value *dispatch(Checker *cx, const Found *f, Call *call, const Type *want) {
   if (f->builtin)

@@ -1,11 +1,12 @@
-/* Declarations: parties, protocol headers (rule F9), constants and parameters of the build, names used twice. */
+/* Declarations: parties, protocol headers (rule F9), constants and parameters of the build, names used
+ * twice. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "tensor.h"
 
-/* ---- looking up --------------------------------------------------------------------------------------------------- */
+/* ---- looking up ---------------------------------------------------------------------------------------- */
 
 const Decl *check_decl_find(const Unit *u, DeclKind kind, const char *name) {
   for (int i = 0; i < u->ast->decls.count; i++) {
@@ -24,7 +25,7 @@ static const char *nearest_party(Checker *cx, const char *name) {
   return diag_nearest(name, names, n);
 }
 
-/* ---- parties ------------------------------------------------------------------------------------------------------ */
+/* ---- parties ------------------------------------------------------------------------------------------- */
 
 const PartyDecl *check_decl_party(Checker *cx, const char *name) {
   for (int i = 0; i < cx->program->parties.count; i++)
@@ -108,7 +109,7 @@ bool check_decl_place(Checker *cx, const PlaceExpr *p, Place *out) {
   return true;
 }
 
-/* ---- protocol headers ---------------------------------------------------------------------------------------------- */
+/* ---- protocol headers ---------------------------------------------------------------------------------- */
 
 static const char *count_word(Checker *cx, int n) {
   static const char *const words[] = {"no", "one", "two", "three", "four", "five"};
@@ -336,7 +337,7 @@ int check_decl_protocol(Checker *cx, const ProtoExpr *p, const Decl **kind) {
   return add_instance(cx, &in);
 }
 
-/* ---- constants and parameters --------------------------------------------------------------------------------------- */
+/* ---- constants and parameters -------------------------------------------------------------------------- */
 
 Outside check_go_outside(Checker *cx, Unit *u) {
   Outside o = {cx->block, cx->pi, cx->frame, cx->loop, cx->open.count, cx->constants_only};
@@ -446,7 +447,7 @@ void check_decl_params(Checker *cx) {
   }
 }
 
-/* ---- duplicates ------------------------------------------------------------------------------------------------------ */
+/* ---- duplicates ---------------------------------------------------------------------------------------- */
 
 static const char *first_struct(const Decl *fn) {
   static const char *const plain[] = {"fixed", "float", "int", "bool", "string"};

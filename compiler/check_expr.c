@@ -1,12 +1,12 @@
-/* Expressions: names, constants, fields, arrays, operators (rules S1, S2, S5-S7). Places are in check_place.c, subscripts in
- * check_index.c. */
+/* Expressions: names, constants, fields, arrays, operators (rules S1, S2, S5-S7). Places are in
+ * check_place.c, subscripts in check_index.c. */
 #include <inttypes.h>
 
 #include "tensor.h"
 
 enum { DEEPEST = 400 };
 
-/* ---- compile-time values ---------------------------------------------------------------------------------------------- */
+/* ---- compile-time values ------------------------------------------------------------------------------- */
 
 static bool reaches(const Op *op, const IrBlock *body, char *seen) {
   if (seen[op->id])
@@ -91,7 +91,7 @@ bool check_expr_int(Checker *cx, const Expr *e, const char *what, int64_t *out) 
   return check_const_int(cx, check_expr(cx, e, NULL), e, what, out);
 }
 
-/* ---- names -------------------------------------------------------------------------------------------------------------- */
+/* ---- names --------------------------------------------------------------------------------------------- */
 
 static const Value *running_member(Checker *cx, const Expr *e) {
   if (cx->pi.kind == PLACE_EACH)
@@ -154,7 +154,7 @@ static const Value *check_name(Checker *cx, const Expr *e) {
   return unknown_name(cx, e);
 }
 
-/* ---- fields ---------------------------------------------------------------------------------------------------------------- */
+/* ---- fields -------------------------------------------------------------------------------------------- */
 
 static const Value *no_field(Checker *cx, const Value *base, const Expr *e) {
   Diag *d = CHECK_DIAG(cx, E0109, e->name_span.source ? e->name_span : e->span,
@@ -206,7 +206,7 @@ static const Value *check_field_expr(Checker *cx, const Expr *e) {
   return check_field(cx, check_expr(cx, e->left, NULL), e);
 }
 
-/* ---- arrays and tuples -------------------------------------------------------------------------------------------------------- */
+/* ---- arrays and tuples --------------------------------------------------------------------------------- */
 
 static const Value *check_tuple(Checker *cx, const Expr *e, const Type *want) {
   const Value **items = ARENA_ARRAY(cx->arena, const Value *, e->items.count);
@@ -256,7 +256,7 @@ static const Value *check_array(Checker *cx, const Expr *e) {
   return tensor_concat(cx, items, n, 0, all, e, e->span);
 }
 
-/* ---- operators ------------------------------------------------------------------------------------------------------------------ */
+/* ---- operators ----------------------------------------------------------------------------------------- */
 
 static OpKind op_of(Operator op) {
   switch (op) {
@@ -499,7 +499,7 @@ static const Value *check_unary(Checker *cx, const Expr *e, const Type *want) {
   return tensor_unary(cx, op_of(e->op), v, e, e->span);
 }
 
-/* ---- the walk ----------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the walk ------------------------------------------------------------------------------------------ */
 
 static const Value *dispatch(Checker *cx, const Expr *e, const Type *want) {
   switch (e->kind) {

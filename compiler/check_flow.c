@@ -3,7 +3,7 @@
 
 #include "tensor.h"
 
-/* ---- marks and snapshots ----------------------------------------------------------------------------------------------- */
+/* ---- marks and snapshots ------------------------------------------------------------------------------- */
 
 VarList check_flow_changeable(Checker *cx) {
   VarList list = scope_changeable(cx->arena, cx->frame);
@@ -60,7 +60,7 @@ int64_t check_times(const Checker *cx, int64_t passes) {
   return n;
 }
 
-/* ---- flow flags ------------------------------------------------------------------------------------------------------- */
+/* ---- flow flags ---------------------------------------------------------------------------------------- */
 
 Var *check_flow_hidden(Checker *cx, const Value *v) {
   return scope_add(cx->arena, cx->frame, NULL, v, true);
@@ -111,7 +111,7 @@ void check_flow_clear(Checker *cx) {
       flags[i]->value = value_bool(cx->arena, false);
 }
 
-/* ---- branches ----------------------------------------------------------------------------------------------------------- */
+/* ---- branches ------------------------------------------------------------------------------------------ */
 
 typedef struct Branch {
   IrBlock *block;
@@ -233,7 +233,7 @@ void check_flow_branch(Checker *cx, const Value *condition, Body *then, const vo
         merge_value(cx, op, b, cx->states.data[i]->init_value, cx->states.data[i]->value, at);
 }
 
-/* ---- conditions ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- conditions ---------------------------------------------------------------------------------------- */
 
 static void private_condition(Checker *cx, const Value *v, const Expr *e, const char *word, DiagCode code) {
   const Value *from;

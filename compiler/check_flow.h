@@ -1,5 +1,5 @@
-/* Structured control flow: snapshots of variables, trial runs that can be rolled back, hidden flags for `break`, `continue` and
- * `return`, and OP_IF with the variables that its blocks change. */
+/* Structured control flow: snapshots of variables, trial runs that can be rolled back, hidden flags for
+ * `break`, `continue` and `return`, and OP_IF with the variables that its blocks change. */
 #ifndef TFEC_CHECK_FLOW_H
 #define TFEC_CHECK_FLOW_H
 
@@ -41,7 +41,7 @@ void check_flow_clear(Checker *cx);
 const Value *check_flow_zeros(Checker *cx, const Value *v);
 /* Equal kinds and shapes, leaf by leaf. */
 bool check_flow_same_form(const Value *a, const Value *b);
-/* OP_IF on a run-time condition; `then` and `other` (or NULL) run with the operations going to their block. */
+/* OP_IF on a run-time condition; `then` and `other` (or NULL) run with cx->block set to their block. */
 void check_flow_branch(Checker *cx, const Value *condition, Body *then, const void *then_data, Body *other,
                        const void *other_data, Span at);
 

@@ -1,10 +1,10 @@
-/* Subscripts, read and written (rules F5, S3): boxes of a tensor whose sizes are known and whose starts may be known at run
- * time only, and rows picked by a list of indices. */
+/* Subscripts, read and written (rules F5, S3): boxes of a tensor whose sizes are known and whose starts may
+ * be known at run time only, and rows picked by a list of indices. */
 #include <inttypes.h>
 
 #include "tensor.h"
 
-/* ---- subscripts ------------------------------------------------------------------------------------------------------------------ */
+/* ---- subscripts ---------------------------------------------------------------------------------------- */
 
 /* The box that subscripts pick, before scalar axes are dropped. */
 typedef struct Box {

@@ -1,6 +1,7 @@
-/* Loops. What a body changes is found by running it: variables that it may change come in as block parameters, and those
- * that come back as they were are taken out again. If that guess was wrong, or a compile-time value was lost by it,
- * everything the body did is rolled back and it is run once more. A `for` whose index must be known is written out. */
+/* Loops. What a body changes is found by running it: variables that it may change come in as block
+ * parameters, and those that come back as they were are taken out again. If that guess was wrong, or a
+ * compile-time value was lost by it, everything the body did is rolled back and it is run once more. A
+ * `for` whose index must be known is written out. */
 #include <assert.h>
 #include <inttypes.h>
 
@@ -9,7 +10,7 @@
 
 enum { LONG_UNROLLING = 1000, LONGEST_UNROLLING = 100000 };
 
-/* ---- what a body may change --------------------------------------------------------------------------------------------------- */
+/* ---- what a body may change ---------------------------------------------------------------------------- */
 
 typedef struct Changes {
   Checker *cx;
@@ -51,7 +52,7 @@ static Changes changes_of(Checker *cx, const Block *body, const Expr *condition)
   return c;
 }
 
-/* ---- loops ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- loops --------------------------------------------------------------------------------------------- */
 
 /* One leaf of one variable that travels from pass to pass. */
 typedef struct Carried {
@@ -322,7 +323,7 @@ static void run_body(Checker *cx, const Block *b) {
   cx->frame->continued->value = value_bool(cx->arena, false);
 }
 
-/* ---- W0606 ------------------------------------------------------------------------------------------------------------- */
+/* ---- W0606 --------------------------------------------------------------------------------------------- */
 
 typedef struct Uses {
   const Op *param, *update; /* the value that is carried; the one update of it */
@@ -490,7 +491,7 @@ void check_for(Checker *cx, const Stmt *s) {
   leave_loop(cx, outer);
 }
 
-/* ---- while ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- while --------------------------------------------------------------------------------------------- */
 
 typedef struct ConditionRun {
   const Stmt *s;

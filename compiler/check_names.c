@@ -1,8 +1,9 @@
-/* Functions that nobody calls are not expanded, so nothing would be said about them; their names at least are looked up:
- * variables, functions, modules, types. And the walk over syntax trees that other parts of the checker use. */
+/* Functions that nobody calls are not expanded, so nothing would be said about them; their names at least
+ * are looked up: variables, functions, modules, types. And the walk over syntax trees that other parts of
+ * the checker use. */
 #include "checker.h"
 
-/* ---- walking ----------------------------------------------------------------------------------------------------------- */
+/* ---- walking ------------------------------------------------------------------------------------------- */
 
 static void walk_stmt(Walk *w, const Stmt *s) {
   if (w->stmt)
@@ -54,7 +55,7 @@ bool check_changes_argument(Checker *cx, const char *function) {
   return false;
 }
 
-/* ---- names of functions that were not expanded ---------------------------------------------------------------------------- */
+/* ---- names of functions that were not expanded --------------------------------------------------------- */
 
 typedef VEC(const char *) Names;
 

@@ -1,8 +1,8 @@
-/* Where values are, and how they move: reading in joint code and in `at` blocks (F2, F3), `at` (F8), `protocol` (F9),
- * `share` (F6), `reveal` (F7, F11). */
+/* Where values are, and how they move: reading in joint code and in `at` blocks (F2, F3), `at` (F8),
+ * `protocol` (F9), `share` (F6), `reveal` (F7, F11). */
 #include "tensor.h"
 
-/* ---- reading values where we are ------------------------------------------------------------------------------------ */
+/* ---- reading values where we are ----------------------------------------------------------------------- */
 
 static const char *init_text(Checker *cx, const Var *x) {
   return x && x->init ? span_text(cx->arena, x->init->span) : NULL;
@@ -102,7 +102,7 @@ const Value *check_read(Checker *cx, const Value *v, const Expr *e) {
   return changed ? value_rebuild(cx->arena, v, leaves.list.data, &next) : v;
 }
 
-/* ---- at blocks --------------------------------------------------------------------------------------------------------------------- */
+/* ---- at blocks ----------------------------------------------------------------------------------------- */
 
 static bool joint_only(Checker *cx, const Expr *e, const char *word) {
   if (check_is_joint(cx))
@@ -185,7 +185,7 @@ const Value *check_at(Checker *cx, const Expr *e, const Type *want, bool want_va
   return v;
 }
 
-/* ---- protocol blocks ------------------------------------------------------------------------------------------------------------------ */
+/* ---- protocol blocks ----------------------------------------------------------------------------------- */
 
 static const Value *leave_protocol(Checker *cx, const Value *v, int instance, const Expr *e) {
   Leaves leaves = {0};
@@ -249,7 +249,7 @@ const Value *check_expr_discarded(Checker *cx, const Expr *e) {
   return check_expr(cx, e, NULL);
 }
 
-/* ---- share ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- share --------------------------------------------------------------------------------------------- */
 
 static const Value *share_one(Checker *cx, const Value *v, const Expr *e) {
   return tensor_make(cx, OP_SHARE, &v, 1, NULL, 0, v->elem, v->shape, check_private_place(cx), e->span);
@@ -360,7 +360,7 @@ const Value *check_share(Checker *cx, const Expr *e, const Type *want) {
   return value_rebuild(cx->arena, v, leaves.list.data, &next);
 }
 
-/* ---- reveal -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- reveal -------------------------------------------------------------------------------------------- */
 
 static void check_marked(Checker *cx, const Expr *e, const char *label) {
   Frame *f = cx->frame;

@@ -1,5 +1,5 @@
-/* Statements. `break`, `continue` and `return` set hidden flags; where run time decides whether they ran, the statements
- * behind them stand in a branch on the flags (check_flow.c). */
+/* Statements. `break`, `continue` and `return` set hidden flags; where run time decides whether they ran,
+ * the statements behind them stand in a branch on the flags (check_flow.c). */
 #include <inttypes.h>
 
 #include "check_flow.h"
@@ -20,7 +20,7 @@ static void run_block(Checker *cx, const void *data) {
   check_block(cx, data, false, NULL);
 }
 
-/* ---- let and var -------------------------------------------------------------------------------------------------------- */
+/* ---- let and var --------------------------------------------------------------------------------------- */
 
 static bool literal(const Expr *e, bool *nonzero) {
   switch (e->kind) {
@@ -102,7 +102,7 @@ static void check_let(Checker *cx, const Stmt *s) {
     define(cx, s, &s->pattern.data[i], fits ? v->items[i] : &value_poison);
 }
 
-/* ---- assignment ----------------------------------------------------------------------------------------------------------- */
+/* ---- assignment ---------------------------------------------------------------------------------------- */
 
 const Expr *check_root_name(const Expr *e) {
   while (e->kind == EX_FIELD || e->kind == EX_INDEX)
@@ -262,7 +262,7 @@ static void check_assign(Checker *cx, const Stmt *s) {
   check_store(cx, s->target, v, s->op < 0 ? s->value : NULL, s->span);
 }
 
-/* ---- if -------------------------------------------------------------------------------------------------------------------- */
+/* ---- if ------------------------------------------------------------------------------------------------ */
 
 static void check_if(Checker *cx, const Stmt *s) {
   bool known;
@@ -289,7 +289,7 @@ static void check_if(Checker *cx, const Stmt *s) {
   check_flow_branch(cx, c, run_block, s->block, s->other ? run_block : NULL, s->other, s->value->span);
 }
 
-/* ---- break, continue, return --------------------------------------------------------------------------------------------------------- */
+/* ---- break, continue, return --------------------------------------------------------------------------- */
 
 static void check_jump(Checker *cx, const Stmt *s) {
   Frame *f = cx->frame;
@@ -341,7 +341,7 @@ static void check_return(Checker *cx, const Stmt *s) {
   f->returned->value = value_bool(cx->arena, true);
 }
 
-/* ---- functions ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- functions ----------------------------------------------------------------------------------------- */
 
 static bool always_returns(const Block *b) {
   for (int i = 0; i < b->stmts.count; i++) {
@@ -378,7 +378,7 @@ const Value *check_body(Checker *cx, const Decl *fn) {
   return f->result->value ? f->result->value : &value_poison;
 }
 
-/* ---- lists of statements ------------------------------------------------------------------------------------------------------------------ */
+/* ---- lists of statements ------------------------------------------------------------------------------- */
 
 static void lint_unused(Checker *cx, const Var *x) {
   const Expr *e = x->init;

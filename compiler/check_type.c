@@ -1,10 +1,10 @@
-/* Types as written, structs for actual sizes, and making values fit: coercion to a known type (F1, F10, S8, S9) and the
- * matching of parameter types, which binds size variables (S4). */
+/* Types as written, structs for actual sizes, and making values fit: coercion to a known type (F1, F10, S8,
+ * S9) and the matching of parameter types, which binds size variables (S4). */
 #include <inttypes.h>
 
 #include "tensor.h"
 
-/* ---- types ----------------------------------------------------------------------------------------------------------- */
+/* ---- types --------------------------------------------------------------------------------------------- */
 
 static bool dims_of(Checker *cx, const TypeExpr *t, Shape *out) {
   *out = (Shape){0};
@@ -210,7 +210,7 @@ const Struct *check_struct(Checker *cx, Unit *u, const Decl *d, const int64_t *s
   return ok ? st : NULL;
 }
 
-/* ---- places ----------------------------------------------------------------------------------------------------------- */
+/* ---- places -------------------------------------------------------------------------------------------- */
 
 static void private_to_public(Checker *cx, Diag *d, const Value *v, const Expr *e) {
   const Value *from = NULL;
@@ -314,7 +314,7 @@ static const Value *to_demand(Checker *cx, const Value *v, const Type *t, const 
   return placed ? placed : wrong_place(cx, v, where, name, e);
 }
 
-/* ---- coercion to a known type ------------------------------------------------------------------------------------------- */
+/* ---- coercion to a known type -------------------------------------------------------------------------- */
 
 static const Value *wrong_type(Checker *cx, const Value *v, const char *needed, Span at) {
   Diag *d = CHECK_DIAG(cx, E0208, at, needed, value_type_text(cx->arena, v));
@@ -414,7 +414,7 @@ const Value *check_coerce_like(Checker *cx, const Value *v, const Value *like, c
   return placed ? placed : wrong_place(cx, v, where, name, e);
 }
 
-/* ---- matching of size variables (S4) ---------------------------------------------------------------------------------------- */
+/* ---- matching of size variables (S4) ------------------------------------------------------------------- */
 
 static bool is_later_parm(const Matching *m, const char *name) {
   for (int i = m->parm_index + 1; m->later_names && m->fn && i < m->fn->parms.count; i++)

@@ -1,13 +1,13 @@
 /* What the files of the checker share: the state of the walk, and the functions that one calls in another.
  *
- *   check.c        entry, messages                               check_expr.c   names, constants, operators
- *   check_decl.c   constants, parties, protocol headers          check_index.c  subscripts
- *   check_type.c   types, structs, coercion, size variables
- *   check_call.c   calls and their arguments                    check_place.c  at, protocol, share, reveal
- *   check_stmt.c   statements                                    check_flow.c   branches, flags, trial runs
- *   check_loop.c   loops                                         check_names.c  functions nobody calls, tree walks
- *   scope.c        frames and variables                          tensor.c       operations on values, broadcasting, places
- *   builtin.c      the builtin functions                         fold.c         constants
+ *   check.c       entry, messages                  check_expr.c   names, constants, operators
+ *   check_decl.c  constants, parties, protocols    check_type.c   types, coercion, size variables
+ *   check_call.c  calls and their arguments        check_index.c  subscripts
+ *   check_stmt.c  statements                       check_place.c  at, protocol, share, reveal
+ *   check_flow.c  branches, flags, trial runs      check_loop.c   loops
+ *   check_names.c functions nobody calls, walks    scope.c        frames and variables
+ *   tensor.c      operations on values             fold.c         constants
+ *   builtin.c     the builtin functions
  */
 #ifndef TFEC_CHECKER_H
 #define TFEC_CHECKER_H
@@ -64,7 +64,7 @@ typedef struct Checker {
   bool deferred;              /* matching left a size for later */
 } Checker;
 
-/* ---- messages ---------------------------------------------------------------------------------------------------- */
+/* ---- messages ------------------------------------------------------------------------------------------ */
 
 /* Makes a message and adds the chain of calls that leads here. */
 #define CHECK_DIAG(cx, code, at, ...)                                                                        \
@@ -82,7 +82,7 @@ const Expr *check_find_name(Checker *cx, const Expr *e, PlaceKind kind, const Va
 /* "`x`" or "this value" */
 const char *check_quoted(Checker *cx, const Expr *e);
 
-/* ---- places ------------------------------------------------------------------------------------------------------ */
+/* ---- places -------------------------------------------------------------------------------------------- */
 
 static inline bool check_is_joint(const Checker *cx) {
   return cx->pi.kind == PLACE_PUBLIC;
@@ -91,7 +91,8 @@ Place check_private_place(const Checker *cx); /* of the innermost protocol block
 bool check_in_protocol(const Checker *cx);
 /* The kind of the innermost block defines a function of this name. */
 bool check_kind_has(const Checker *cx, const char *function);
-/* Rule F3 for one leaf value in the present context: members of families, values of other parties (E0305/6/8). */
+/* Rule F3 for one leaf value in the present context: members of families, values of other parties
+ * (E0305/6/8). */
 const Value *check_read(Checker *cx, const Value *v, const Expr *e);
 /* v as an operand: in joint code nothing may live at a party (E0305). Poison after an error. */
 const Value *check_operand(Checker *cx, const Value *v, const Expr *e);
@@ -100,7 +101,7 @@ const Value *check_known_at(Checker *cx, const Value *v, Place to, Span at);
 /* The frame's function calls one that reveals (F11). */
 void check_call_reveals(Checker *cx, const Expr *e, const char *callee);
 
-/* ---- declarations ------------------------------------------------------------------------------------------------ */
+/* ---- declarations -------------------------------------------------------------------------------------- */
 
 /* Runs outside of whatever is being checked: joint, no protocol, operations thrown away. */
 typedef struct Outside {
@@ -128,8 +129,8 @@ const Decl *check_decl_find(const Unit *u, DeclKind kind, const char *name);
 const Type *check_type(Checker *cx, const TypeExpr *t);
 /* The same without messages; NULL if something in it is not known yet. */
 const Type *check_type_try(Checker *cx, const TypeExpr *t);
-/* Matches a value against a parameter's type, binding size variables in the frame (rule S4). Returns the value
- * coerced to it, or poison. `callee` and `from` are for messages. */
+/* Matches a value against a parameter's type, binding size variables in the frame (rule S4). Returns the
+ * value coerced to it, or poison. `callee` and `from` are for messages. */
 typedef struct Matching {
   const Decl *fn;
   const char *parm;
@@ -140,7 +141,8 @@ typedef struct Matching {
   int parm_index;
 } Matching;
 const Value *check_match(Checker *cx, const TypeExpr *t, const Value *v, const Matching *m);
-/* Coerces to a resolved type: element, shape (E0209), place (E0301). what: E0301's second argument and name. */
+/* Coerces to a resolved type: element, shape (E0209), place (E0301). what: E0301's second argument and
+ * name. */
 const Value *check_coerce(Checker *cx, const Value *v, const Type *t, const Expr *e, const char *name);
 /* The place part alone; NULL if it cannot go there (not reported). */
 const Value *check_to_place(Checker *cx, const Value *v, Place to, const Expr *e, Span at);
@@ -149,7 +151,7 @@ const Value *check_coerce_like(Checker *cx, const Value *v, const Value *like, c
                                const char *name);
 const Struct *check_struct(Checker *cx, Unit *u, const Decl *d, const int64_t *sizes);
 
-/* ---- expressions ------------------------------------------------------------------------------------------------- */
+/* ---- expressions --------------------------------------------------------------------------------------- */
 
 const Value *check_expr(Checker *cx, const Expr *e, const Type *want);
 /* As a statement: nobody uses the value. */
@@ -157,7 +159,8 @@ const Value *check_expr_discarded(Checker *cx, const Expr *e);
 /* A compile-time int. what: "the size of a tensor" for E0501. */
 bool check_expr_int(Checker *cx, const Expr *e, const char *what, int64_t *out);
 bool check_const_int(Checker *cx, const Value *v, const Expr *e, const char *what, int64_t *out);
-/* v must be known while compiling and is not: either asks the loop it depends on to unroll, or reports E0501. */
+/* v must be known while compiling and is not: either asks the loop it depends on to unroll, or reports
+ * E0501. */
 void check_need_const(Checker *cx, const Value *v, const Expr *e, Span at, const char *what);
 /* Reading and writing of subscripts; the caller has evaluated the base. */
 const Value *check_index(Checker *cx, const Value *base, const Expr *e);
@@ -175,7 +178,7 @@ const Value *check_binary(Checker *cx, Operator op, const Value *a, const Value 
 const Value *check_condition(Checker *cx, const Expr *e, const char *word, DiagCode code);
 int64_t check_times(const Checker *cx, int64_t passes);
 
-/* ---- calls and statements ------------------------------------------------------------------------------------------ */
+/* ---- calls and statements ------------------------------------------------------------------------------ */
 
 const Value *check_call(Checker *cx, const Expr *e, const Type *want);
 void check_unknown_function(Checker *cx, const Unit *u, const char *name, Span at);
@@ -190,7 +193,7 @@ const Value *check_body(Checker *cx, const Decl *fn);
 void check_names(Checker *cx); /* of the functions that were not expanded */
 bool check_changes_argument(Checker *cx, const char *function);
 
-/* ---- walking trees ------------------------------------------------------------------------------------------------- */
+/* ---- walking trees ------------------------------------------------------------------------------------- */
 
 typedef struct Walk Walk;
 struct Walk {
@@ -201,7 +204,7 @@ struct Walk {
 void check_walk_block(Walk *w, const Block *b);
 void check_walk_expr(Walk *w, const Expr *e);
 
-/* ---- builtins ------------------------------------------------------------------------------------------------------ */
+/* ---- builtins ------------------------------------------------------------------------------------------ */
 
 /* The arguments of a call; for x.f(y) the receiver is the first, evaluated already. */
 typedef struct CallArg {

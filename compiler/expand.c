@@ -1302,8 +1302,8 @@ static void begin_block(Expander *x, Op *control, const IrBlock *from, const Val
     Val v;
     if (i < skip) {
       Op *op = ir_arg(x->out, x->block, param->type, param->site);
-      op->where = x->everybody;
-      v = tensor(op, x->everybody);
+      op->where = control->where;
+      v = tensor(op, control->where);
     } else {
       v = carried(x, param, &models[i - skip], control, &index, true);
     }
@@ -1323,7 +1323,7 @@ static void end_block(Expander *x, const IrBlock *from) {
 static void expand_control(Expander *x, Op *joint) {
   IrBlock *outer = x->block;
   x->current = joint;
-  Op *control = append(x, joint->kind, joint->type, x->everybody);
+  Op *control = append(x, joint->kind, joint->type, place_parties(x, joint->at));
   int fixed_args = joint->kind == OP_FOR ? 2 : joint->kind == OP_IF ? 1 : 0;
   int carried_count = joint->args.count - fixed_args;
   Val *models = ARENA_ARRAY(x->arena, Val, joint->args.count + 1);

@@ -1,6 +1,6 @@
-/* Computing with constants while compiling (see fold.h). The same operations run in the emitted programs; elementary
- * functions go through the C library here, so a constant may differ from a run-time value in its last bit: nothing is
- * computed in both ways. Tensors of equal elements (zeros, ones) stay one element. */
+/* Computing with constants while compiling (see fold.h). The same operations run in the emitted programs;
+ * elementary functions go through the C library here, so a constant may differ from a run-time value in its
+ * last bit: nothing is computed in both ways. Tensors of equal elements (zeros, ones) stay one element. */
 #include "fold.h"
 
 #include <math.h>
@@ -11,7 +11,7 @@ enum {
 };
 static const int64_t MOST_WORK = INT64_C(1) << 24;
 
-/* ---- elements -------------------------------------------------------------------------------------------------- */
+/* ---- elements ------------------------------------------------------------------------------------------ */
 
 static uint64_t from_double(double v) {
   return ir_fixed_bits(v);
@@ -123,7 +123,7 @@ static bool fold_element(OpKind kind, Elem elem, const Value *const *v, int n, c
   return ok;
 }
 
-/* ---- helpers of moves -------------------------------------------------------------------------------------------- */
+/* ---- helpers of moves ---------------------------------------------------------------------------------- */
 
 static void strides_of(const Shape *s, int64_t *stride) {
   int64_t n = 1;
@@ -296,7 +296,7 @@ static const uint64_t *fold_matmul(Arena *a, const Value *x, const Value *y, Ele
   return out;
 }
 
-/* ---- the one entry ----------------------------------------------------------------------------------------------- */
+/* ---- the one entry ------------------------------------------------------------------------------------- */
 
 static const Value *fold_ew(Arena *a, OpKind kind, const Value *const *v, int count, Elem elem,
                             const Shape *shape, bool *failed) {

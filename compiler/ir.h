@@ -205,6 +205,7 @@ typedef struct Program {
   VEC(Op *) params; /* unused at present: run-time parameters (--set) */
   IrBlock *body;
   int next_id, next_message;
+  int speaker;   /* party that prints every joint line; set by pass_demand */
   bool clear;    /* some protocol is of kind clear */
   char hash[65]; /* SHA-256 of the choreography, hex; set by ir_hash */
   /* party programs only */

@@ -1,6 +1,6 @@
-/* Loading of modules (see module.h). A module is known by the file it was read from, so it is loaded once however
- * it is named. The search path: folder of the importing file, -I folders, the standard library (the environment
- * variable TFE_STDLIB, else where it was installed, else where it was built). */
+/* Loading of modules (see module.h). A module is known by the file it was read from, so it is loaded once
+ * however it is named. The search path: folder of the importing file, -I folders, the standard library (the
+ * environment variable TFE_STDLIB, else where it was installed, else where it was built). */
 #include "module.h"
 
 #include <limits.h>
@@ -192,7 +192,7 @@ Unit *module_at(const Modules *ms, int i) {
   return ms->units.data[i];
 }
 
-/* ---- protocol kinds -------------------------------------------------------------------------------------------- */
+/* ---- protocol kinds ------------------------------------------------------------------------------------ */
 
 const Decl *module_kind(Modules *ms, const Unit *from, const char *name) {
   for (int i = 0; i < ms->kinds.count; i++)

@@ -1,4 +1,5 @@
-/* Modules: files, loaded once each, found beside the importing file, in the -I folders, in the standard library. */
+/* Modules: files, loaded once each, found beside the importing file, in the -I folders, in the standard
+ * library. */
 #ifndef TFEC_MODULE_H
 #define TFEC_MODULE_H
 
@@ -27,7 +28,8 @@ Modules *module_set(Arena *a, Diags *diags, const char *const *include_dirs, int
 /* The program's file and everything it imports, and the prelude. */
 Unit *module_root(Modules *ms, const Source *root);
 Unit *module_prelude(Modules *ms);
-/* Module `alias` as imported by `from`; NULL if there is no such import. *found: there was, but it failed to load. */
+/* Module `alias` as imported by `from`; NULL if there is no such import. *found: there was, but it failed
+ * to load. */
 Unit *module_imported(const Unit *from, const char *alias, bool *found);
 
 /* The DECL_KIND of a protocol kind, from protocol/<name>.tfe; NULL if there is no such file. */

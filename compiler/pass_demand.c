@@ -19,7 +19,8 @@
  * message to a party that would otherwise not get it: a party performs one if the operands cost it no message
  * beyond those that the other effects demand, and, inside a loop, if it takes part in that loop anyway. If
  * nobody has the operands without further messages, the parties that get them with the fewest perform it: the
- * servers that open the value.
+ * servers that open the value. One party, the speaker, prints every joint line: on it `tfec run` relies for
+ * their order.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -187,6 +188,21 @@ static PartySet loop_participants(const Demand *d, const Op *op) {
   return op->where;
 }
 
+/* The party that prints most of the joint lines prints the others too, whatever they cost it. */
+static void choose_speaker(Demand *d, PartySet *who) {
+  int lines[MAX_PARTIES] = {0};
+  d->p->speaker = 0;
+  for (int i = 0; i < d->joint.count; i++)
+    for (int p = 0; d->joint.data[i]->kind == OP_PRINT && p < d->p->party_count; p++)
+      lines[p] += party_has(who[i], p);
+  for (int p = 1; p < d->p->party_count; p++)
+    if (lines[p] > lines[d->p->speaker])
+      d->p->speaker = p;
+  for (int i = 0; i < d->joint.count; i++)
+    if (d->joint.data[i]->kind == OP_PRINT)
+      who[i] = party_or(who[i], party_one(d->p->speaker));
+}
+
 static void place_joint_effects(Demand *d) {
   int messages;
   for (int i = 0; i < d->joint.count; i++) {
@@ -202,6 +218,7 @@ static void place_joint_effects(Demand *d) {
     PartySet here = party_and(free, loop_participants(d, d->joint.data[i]));
     who[i] = party_empty(here) ? free : here;
   }
+  choose_speaker(d, who);
   for (int i = 0; i < d->joint.count; i++)
     want(d, d->joint.data[i], who[i]);
   settle(d);

@@ -41,7 +41,6 @@ typedef struct Party {
   pid_t pid;             /* 0: not running */
   int exit_code;
   Stream out, err;
-  int cursor;            /* into Run.lines: joint lines up to here have been printed by this party */
   VEC(const char *) complaints;
 } Party;
 
@@ -52,7 +51,6 @@ typedef struct Run {
   const char *directory;
   Party *parties;
   int count;
-  VEC(const char *) lines; /* joint lines printed so far */
   int bar;                 /* party whose progress is shown, or -1 */
   bool bar_shown;
   int first_failure;       /* party, or -1 */
@@ -353,17 +351,11 @@ static void clear_bar(Run *r)
   r->bar_shown = false;
 }
 
-/* A line that all parties print: shown when the first of them prints it. */
-static void joint_line(Run *r, Party *p, const char *text)
+/* A line that several parties print is shown when the speaker prints it: it prints them all, in order. */
+static void joint_line(const Run *r, const Party *p, const char *text)
 {
-  for (int i = p->cursor; i < r->lines.count; i++)
-    if (strcmp(r->lines.data[i], text) == 0) {
-      p->cursor = i + 1;
-      return;
-    }
-  VEC_PUSH(r->arena, &r->lines, arena_printf(r->arena, "%s", text));
-  p->cursor = r->lines.count;
-  printf("%s\n", text);
+  if (p == &r->parties[r->program->speaker])
+    printf("%s\n", text);
 }
 
 static void out_line(Run *r, Party *p, const char *text)

@@ -1,5 +1,5 @@
-/* Frames and variables. A frame is one expanded function (or the root statements, or a test); its variables are a
- * stack, a block's are those above the height at which it began. */
+/* Frames and variables. A frame is one expanded function (or the root statements, or a test); its variables
+ * are a stack, a block's are those above the height at which it began. */
 #ifndef TFEC_SCOPE_H
 #define TFEC_SCOPE_H
 

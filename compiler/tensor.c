@@ -1,16 +1,16 @@
 /* Operations on values (see tensor.h).
  *
- * Conventions of the joint IR kept here: operands of an elementwise operation have the result's shape or rank 0, other
- * broadcasting is an explicit operation; arithmetic and comparisons take public operands beside private ones directly,
- * choices and joins get them lifted; a private int times a fixed stays mixed (no truncation is due), everything else
- * is widened first. */
+ * Conventions of the joint IR kept here: operands of an elementwise operation have the result's shape or
+ * rank 0, other broadcasting is an explicit operation; arithmetic and comparisons take public operands
+ * beside private ones directly, choices and joins get them lifted; a private int times a fixed stays mixed
+ * (no truncation is due), everything else is widened first. */
 #include "tensor.h"
 
 #include <inttypes.h>
 
 #include "fold.h"
 
-/* ---- making operations ------------------------------------------------------------------------------------------- */
+/* ---- making operations --------------------------------------------------------------------------------- */
 
 Op *tensor_op(Checker *cx, const Value *v) {
   if (v->op)
@@ -85,7 +85,7 @@ const Value *tensor_make(Checker *cx, OpKind kind, const Value *const *args, int
   return v;
 }
 
-/* ---- places ------------------------------------------------------------------------------------------------------ */
+/* ---- places -------------------------------------------------------------------------------------------- */
 
 bool tensor_join(Checker *cx, const Value *const *args, int count, const Expr *const *exprs, Span at,
                  Place *out) {
@@ -94,7 +94,8 @@ bool tensor_join(Checker *cx, const Value *const *args, int count, const Expr *c
   for (int i = 0; i < count; i++) {
     Place at_place = args[i]->place;
     if (check_is_joint(cx) && (at_place.kind == PLACE_AT || at_place.kind == PLACE_EACH)) {
-      CHECK_DIAG(cx, E0305, at, "this value", check_party_text(cx, at_place)); /* nothing leaves a party unnoticed */
+      CHECK_DIAG(cx, E0305, at, "this value",
+                 check_party_text(cx, at_place)); /* nothing leaves a party unnoticed */
       return false;
     }
     if (at_place.kind != PLACE_PRIVATE)
@@ -140,7 +141,7 @@ static const Value *missing(Checker *cx, const char *what, const char *noun, Spa
   return &value_poison;
 }
 
-/* ---- shapes and elements ------------------------------------------------------------------------------------------ */
+/* ---- shapes and elements ------------------------------------------------------------------------------- */
 
 /* Where an operation on x alone is done: public values are worked on where we are, others where they live. */
 static Place place_of(const Checker *cx, const Value *x) {
@@ -252,7 +253,7 @@ const Value *tensor_concat(Checker *cx, const Value *const *parts, int count, in
                      at);
 }
 
-/* ---- elementwise -------------------------------------------------------------------------------------------------- */
+/* ---- elementwise --------------------------------------------------------------------------------------- */
 
 static const Value *ew(Checker *cx, OpKind kind, const Value *const *args, int count, Elem elem, Shape shape,
                        Place place, Span at) {
@@ -477,7 +478,7 @@ const Value *tensor_power(Checker *cx, const Value *x, const Value *y, Shape sha
   return tensor_binary(cx, OP_POW, x, y, shape, e, at);
 }
 
-/* ---- products ----------------------------------------------------------------------------------------------------- */
+/* ---- products ------------------------------------------------------------------------------------------ */
 
 static const Value *bilinear(Checker *cx, OpKind kind, const Value *x, const Value *y, const int64_t *ints,
                              int int_count, Shape shape, Span at) {
@@ -508,7 +509,7 @@ const Value *tensor_conv2d(Checker *cx, const Value *x, const Value *k, int64_t 
   return bilinear(cx, OP_CONV2D, x, k, &pad, 1, shape, at);
 }
 
-/* ---- reductions --------------------------------------------------------------------------------------------------- */
+/* ---- reductions ---------------------------------------------------------------------------------------- */
 
 typedef struct Best {
   const Value *value, *index; /* index: only for argmax and argmin */

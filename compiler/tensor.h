@@ -1,7 +1,7 @@
-/* Operations on values: constants are folded, places joined, elements widened, shapes broadcast, and what the
- * protocol of the block does not offer is put together from what it does. The caller has checked elements and, where
- * it says so, shapes; errors of places are reported here. `e` is the expression for messages, `at` the operation's
- * source place. */
+/* Operations on values: constants are folded, places joined, elements widened, shapes broadcast, and what
+ * the protocol of the block does not offer is put together from what it does. The caller has checked
+ * elements and, where it says so, shapes; errors of places are reported here. `e` is the expression for
+ * messages, `at` the operation's source place. */
 #ifndef TFEC_TENSOR_H
 #define TFEC_TENSOR_H
 
@@ -12,7 +12,8 @@ Op *tensor_op(Checker *cx, const Value *v);
 /* The one place where joint operations on values are made. place: of the result. */
 const Value *tensor_make(Checker *cx, OpKind kind, const Value *const *args, int count, const int64_t *ints,
                          int int_count, Elem elem, Shape shape, Place place, Span at);
-/* Rule F2 over operands that check_read has passed: public, at the present place, or private. False: reported. */
+/* Rule F2 over operands that check_read has passed: public, at the present place, or private. False:
+ * reported. */
 bool tensor_join(Checker *cx, const Value *const *args, int count, const Expr *const *exprs, Span at,
                  Place *out);
 

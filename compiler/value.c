@@ -12,7 +12,7 @@ bool place_equal(Place a, Place b) {
   return a.kind == b.kind && (a.kind == PLACE_PUBLIC || a.index == b.index);
 }
 
-/* ---- constructors ---------------------------------------------------------------------------------------------- */
+/* ---- constructors -------------------------------------------------------------------------------------- */
 
 Value *value_new(Arena *a, ValueKind kind) {
   Value *v = ARENA_NEW(a, Value);
@@ -83,7 +83,7 @@ const Value *value_with_origin(Arena *a, const Value *v, const Origin *origin) {
   return copy;
 }
 
-/* ---- questions ------------------------------------------------------------------------------------------------- */
+/* ---- questions ----------------------------------------------------------------------------------------- */
 
 bool value_is_poison(const Value *v) {
   if (v->kind == VAL_POISON)
@@ -141,7 +141,7 @@ IrType value_ir_type(const Value *v) {
   return (IrType){.elem = v->elem, .shape = v->shape};
 }
 
-/* ---- leaves ---------------------------------------------------------------------------------------------------- */
+/* ---- leaves -------------------------------------------------------------------------------------------- */
 
 void value_leaves(Arena *a, const Value *v, Leaves *out) {
   if (v->kind != VAL_TUPLE && v->kind != VAL_STRUCT) {
@@ -186,7 +186,7 @@ const char *value_leaf_path(Arena *a, const Value *v, int i) {
   return NULL;
 }
 
-/* ---- affine forms ---------------------------------------------------------------------------------------------- */
+/* ---- affine forms -------------------------------------------------------------------------------------- */
 
 const Affine *value_affine(Arena *a, const Value *v) {
   if (v->kind != VAL_TENSOR || v->elem != EL_INT || v->shape.rank != 0)
@@ -245,7 +245,7 @@ const Affine *affine_add(Arena *a, const Affine *x, const Affine *y, int64_t tim
   return f;
 }
 
-/* ---- texts ----------------------------------------------------------------------------------------------------- */
+/* ---- texts --------------------------------------------------------------------------------------------- */
 
 const char *elem_text(Elem e) {
   return e == EL_FIXED ? "fixed" : e == EL_INT ? "int" : e == EL_BOOL ? "bool" : "nothing";

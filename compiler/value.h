@@ -1,9 +1,10 @@
-/* What the checker knows about a value: its type (element, shape, place), the operation that makes it, and, when it
- * is known while compiling, the value itself. Values never change once made, so they are shared freely.
+/* What the checker knows about a value: its type (element, shape, place), the operation that makes it, and,
+ * when it is known while compiling, the value itself. Values never change once made, so they are shared
+ * freely.
  *
- * A tensor whose `data` is set is a compile-time constant of place public; it has no operation until one is needed
- * (value_op). Tuples and structs hold one value an item. A poisoned value stands for an expression whose error has
- * been reported: whatever is computed from it is poisoned too, and silent. */
+ * A tensor whose `data` is set is a compile-time constant of place public; it has no operation until one is
+ * needed (value_op). Tuples and structs hold one value an item. A poisoned value stands for an expression
+ * whose error has been reported: whatever is computed from it is poisoned too, and silent. */
 #ifndef TFEC_VALUE_H
 #define TFEC_VALUE_H
 

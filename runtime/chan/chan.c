@@ -458,7 +458,13 @@ static TfeStatus chan_wait_turn(TfeCtx *ctx, ChanWait *wait) {
   tfe_progress_tick(ctx);
   double step = chan_alive_interval(ctx);
   step = step < left ? step : left;
-  return chan_turn(ctx, step < 0.25 ? (int)(1e3 * step) + 1 : 250);
+  step = step < 0.25 ? step : 0.25;
+  TRY(chan_turn(ctx, (int)(1e3 * step) + 1));
+  /* Time in which we did not run ourselves (stopped, machine paused) is not held against the peer. */
+  double excess = conn_now() - now - step - 0.05;
+  if (excess > 0)
+    chan->wait_since += excess;
+  return TFE_OK;
 }
 
 /* Now and then a look at everybody, also when nothing ever has to be waited for. */

@@ -1,6 +1,7 @@
-/* The checker. Golden files: tests/golden/check/NAME.tfe against NAME.err (messages) and, if it checks, NAME.ir (the
- * joint program); TFE_BLESS=1 in the environment rewrites them. Inline programs: what is folded, unrolled, carried; -D,
- * --clear and test blocks. Every program that checks must satisfy the verifier. */
+/* The checker. Golden files: tests/golden/check/NAME.tfe against NAME.err (messages) and, if it checks,
+ * NAME.ir (the joint program); TFE_BLESS=1 in the environment rewrites them. Inline programs: what is
+ * folded, unrolled, carried; -D, --clear and test blocks. Every program that checks must satisfy the
+ * verifier. */
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -56,7 +57,7 @@ static const char *printed(const Program *p) {
   return in_arena(text);
 }
 
-/* ---- golden files -------------------------------------------------------------------------------------------------- */
+/* ---- golden files -------------------------------------------------------------------------------------- */
 
 static const char *contents(const char *file) {
   FILE *f = fopen(file, "rb");
@@ -135,7 +136,7 @@ static void golden_files_agree(void **state) {
   assert_int_equal(differing, 0);
 }
 
-/* ---- inline programs -------------------------------------------------------------------------------------------------- */
+/* ---- inline programs ----------------------------------------------------------------------------------- */
 
 static Program *check_with(const char *text, const CheckOptions *options) {
   diags = diag_create(arena);
