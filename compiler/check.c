@@ -125,7 +125,7 @@ static Checker *checker_new(Arena *a, Diags *diags, const Source *root, const Ch
   cx->times = 1;
   cx->modules = module_set(a, diags, options->include_dirs, options->include_count);
   cx->root = module_root(cx->modules, root);
-  cx->program = ir_program(a, root->path);
+  cx->program = ir_program(a, source_name(root));
   cx->block = cx->program->body;
   cx->entropy = ARENA_NEW(a, IrBlock);
   cx->frame = scope_frame(a, NULL, cx->root, NULL, NULL);

@@ -136,7 +136,12 @@ int source_column(Span at) {
 const char *source_where(Arena *a, Span at) {
   if (!at.source)
     return "the command line";
-  return arena_printf(a, "%s:%d", at.source->path, source_line(at));
+  return arena_printf(a, "%s:%d", source_name(at.source), source_line(at));
+}
+
+const char *source_name(const Source *s) {
+  const char *slash = strrchr(s->path, '/');
+  return slash ? slash + 1 : s->path;
 }
 
 const char *source_line_text(const Source *s, int line, int *length) {

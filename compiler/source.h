@@ -29,7 +29,8 @@ Source *source_text(Arena *a, const char *shown_path, const char *text, size_t l
 
 int source_line(Span at);                       /* from 1 */
 int source_column(Span at);                     /* from 1, in characters */
-const char *source_where(Arena *a, Span at);    /* "logistic.tfe:25" */
+const char *source_where(Arena *a, Span at); /* "logistic.tfe:25", wherever the file is */
+const char *source_name(const Source *s);     /* "logistic.tfe" */
 /* The text of one line, without its end. */
 const char *source_line_text(const Source *s, int line, int *length);
 Span span_join(Span a, Span b);
