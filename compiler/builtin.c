@@ -257,11 +257,12 @@ static const Value *builtin_rows(Checker *cx, const Bound *b) {
     return POISON;
   if (x->shape.rank == 0)
     return needs(cx, b, b->arg[0], "a tensor with rows", x);
-  bool outside = value_const_int(i, &first) && (first < 0 || first + n > x->shape.dim[0]);
-  if (n < 0 || n > x->shape.dim[0] || outside) {
-    int64_t bad = outside && first < 0 ? first : outside ? first + n : n;
+  int64_t size = x->shape.dim[0];
+  bool fits = n >= 0 && n <= size, outside = value_const_int(i, &first) && (first < 0 || first > size - n);
+  if (!fits || outside) {
+    int64_t bad = !fits ? n : first < 0 ? first : first > size ? first : first + n;
     CHECK_DIAG(cx, E0211, b->at, arena_printf(cx->arena, "%" PRId64, bad),
-               arena_printf(cx->arena, "%" PRId64, x->shape.dim[0]));
+               arena_printf(cx->arena, "%" PRId64, size));
     return POISON;
   }
   const Value *starts[MAX_RANK] = {i};
@@ -445,6 +446,14 @@ static const Value *builtin_select(Checker *cx, const Bound *b) {
 }
 
 static const Value *public_lookup(Checker *cx, const Value *table, const Value *i, Span at) {
+  int64_t last = table->shape.dim[0] - 1;
+  for (int64_t k = 0; i->data && k < i->data_count; k++) {
+    int64_t known = (int64_t)i->data[k];
+    if (known >= 0 && known <= last)
+      continue;
+    CHECK_DIAG(cx, E0211, at, arena_printf(cx->arena, "%" PRId64, known), arena_printf(cx->arena, "%" PRId64, last));
+    return POISON;
+  }
   if (i->shape.rank == 1)
     return tensor_gather(cx, table, i, at);
   const Value *starts[MAX_RANK] = {i}, *row;
@@ -849,6 +858,7 @@ static const Value *builtin_assert_near(Checker *cx, const Bound *b) {
     v[i] = tensor_to_fixed(cx, number_arg(cx, b, i), b->at);
     if (v[i]->kind != VAL_TENSOR)
       return POISON;
+    v[i] = check_test_reveal(cx, v[i], b->arg[i]->expr->span);
     if (v[i]->place.kind == PLACE_PRIVATE) {
       Diag *d = CHECK_DIAG(cx, E0304, b->arg[i]->expr->span, "assert_near");
       diag_label(d, "%s", check_place_text(cx, v[i], true));

@@ -133,13 +133,36 @@ static Checker *checker_new(Arena *a, Diags *diags, const Source *root, const Ch
   return cx;
 }
 
-/* A library has no parties; its tests run at one. */
-static void add_tester(Checker *cx) {
+/* A library has no parties. Its tests run in a protocol block of parties that are made for them. */
+static void add_testers(Checker *cx) {
+  static const char *const real[] = {"server0", "server1", "producer"}, *const clear[] = {"tester"};
+  const char *const *names = cx->options->test_clear ? clear : real;
   if (!cx->options->test || cx->program->party_count)
     return;
-  PartyDecl d = {.name = arena_intern_z(cx->arena, "tester"), .count = 1};
-  VEC_PUSH(cx->arena, &cx->program->parties, d);
-  cx->program->party_count = 1;
+  cx->library_test = true;
+  for (int i = 0; i < (cx->options->test_clear ? 1 : 3); i++) {
+    PartyDecl d = {.name = arena_intern_z(cx->arena, names[i]), .first = i, .count = 1};
+    VEC_PUSH(cx->arena, &cx->program->parties, d);
+    cx->program->party_count++;
+  }
+}
+
+/* `protocol pond(server0, server1; producer)` around a library's test, or `protocol clear(tester)`. */
+static void open_test_protocol(Checker *cx, Span at) {
+  bool clear = cx->options->test_clear;
+  ProtoExpr p = {.span = at, .kind_span = at, .has_parties = true};
+  const Decl *kind;
+  p.kind = arena_intern_z(cx->arena, clear ? "clear" : "pond");
+  for (int i = 0; i < cx->program->party_count; i++) {
+    PlaceExpr party = {.span = at, .name = cx->program->parties.data[i].name};
+    if (i < 2)
+      VEC_PUSH(cx->arena, &p.servers, party);
+    else
+      VEC_PUSH(cx->arena, &p.helpers, party);
+  }
+  int instance = check_decl_protocol(cx, &p, &kind);
+  if (instance >= 0)
+    VEC_PUSH(cx->arena, &cx->open, ((Open){instance, kind, at}));
 }
 
 static void run_test(Checker *cx, const char *name) {
@@ -147,7 +170,10 @@ static void run_test(Checker *cx, const char *name) {
   for (int i = 0; i < m->decls.count; i++) {
     const Decl *d = m->decls.data[i];
     if (d->kind == DECL_TEST && d->name && strcmp(d->name, name) == 0) {
+      if (cx->library_test)
+        open_test_protocol(cx, d->name_span);
       check_block(cx, d->block, false, NULL);
+      cx->open.count = 0;
       return;
     }
   }
@@ -229,12 +255,21 @@ static void check_kinds(Checker *cx) {
     }
 }
 
+static void no_party(Checker *cx, const Source *root) {
+  Diag *d = CHECK_DIAG(cx, E0414, ((Span){root, 0, 0}));
+  diag_note(d, "a program says who takes part; a file without parties is a library: `tfec check` checks it, `tfec "
+               "test` runs its tests");
+  diag_help(d, "declare the parties: `party alice, bob`");
+}
+
 Program *check_program(Arena *a, Diags *diags, const Source *root, const CheckOptions *options) {
   Checker *cx = checker_new(a, diags, root, options);
   if (diag_error_count(diags))
     return NULL;
   check_decl_parties(cx);
-  add_tester(cx);
+  if (options->needs_party && !cx->program->party_count)
+    no_party(cx, root);
+  add_testers(cx);
   check_decl_params(cx);
   for (int i = 0; i < module_count(cx->modules); i++)
     check_decl_structure(cx, module_at(cx->modules, i));

@@ -17,6 +17,7 @@ typedef struct CheckOptions {
   int include_count;
   const char *const *defines; /* "epochs=20" */
   int define_count;
+  bool needs_party; /* a program, not a library: E0414 if nobody takes part */
   bool force_clear; /* every protocol becomes kind clear at its first server */
   const char *test; /* NULL: the statements of the root file; else this test block instead */
   bool test_clear;  /* the test's protocols become kind clear */

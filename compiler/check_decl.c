@@ -43,7 +43,7 @@ static void add_party(Checker *cx, const PlaceExpr *p) {
   }
   if (p->index && !check_expr_int(cx, p->index, "the size of a family", &count))
     count = 1;
-  if (count < 1 || prog->party_count + count > MAX_PARTIES) {
+  if (count < 1 || count > MAX_PARTIES - prog->party_count) {
     CHECK_DIAG(cx, E0408, p->span, p->name, arena_printf(cx->arena, "%" PRId64, count),
                arena_printf(cx->arena, "a program has 1 to %d parties", MAX_PARTIES));
     count = 1;
@@ -128,15 +128,41 @@ static const char *kind_needs(Checker *cx, const Decl *kind) {
   return h ? arena_printf(cx->arena, "%s and %s helpers", text, count_word(cx, h)) : text;
 }
 
-/* How the header should read: the servers as they are written, the kind's own names for what is missing. */
+static bool in_header(const ProtoExpr *p, const char *name) {
+  for (int i = 0; i < p->servers.count; i++)
+    if (p->servers.data[i].name == name)
+      return true;
+  for (int i = 0; i < p->helpers.count; i++)
+    if (p->helpers.data[i].name == name)
+      return true;
+  return false;
+}
+
+/* A party for a role that is missing: of the role's name, else one that has no role yet. */
+static const char *spare_party(Checker *cx, const ProtoExpr *p, const char *role, int *next) {
+  for (int i = 0; i < cx->program->parties.count; i++)
+    if (strcmp(cx->program->parties.data[i].name, role) == 0)
+      return role;
+  while (*next < cx->program->parties.count) {
+    const PartyDecl *d = &cx->program->parties.data[(*next)++];
+    if (!d->family && !in_header(p, d->name))
+      return d->name;
+  }
+  return role;
+}
+
+/* How the header should read: with the parties that are written, others for the roles that are missing. */
 static const char *header_example(Checker *cx, const Decl *kind, const ProtoExpr *p) {
   const char *text = arena_printf(cx->arena, "%s(", kind->name);
+  int next = 0;
   for (int i = 0; i < kind->servers.count; i++) {
-    const char *name = i < p->servers.count ? p->servers.data[i].name : kind->servers.data[i].name;
+    const char *name = i < p->servers.count ? span_text(cx->arena, p->servers.data[i].span)
+                                            : spare_party(cx, p, kind->servers.data[i].name, &next);
     text = arena_printf(cx->arena, "%s%s%s", text, i ? ", " : "", name);
   }
   for (int i = 0; i < kind->helpers.count; i++) {
-    const char *name = i < p->helpers.count ? p->helpers.data[i].name : kind->helpers.data[i].name;
+    const char *name = i < p->helpers.count ? span_text(cx->arena, p->helpers.data[i].span)
+                                            : spare_party(cx, p, kind->helpers.data[i].name, &next);
     text = arena_printf(cx->arena, "%s%s%s", text, i ? ", " : "; ", name);
   }
   return arena_printf(cx->arena, "%s)", text);
@@ -158,7 +184,9 @@ static bool check_counts(Checker *cx, const Decl *kind, const ProtoExpr *p) {
     diag_note(d, "the producer makes the random triples that the servers use up; it must not collude with "
                  "either of them");
   } else {
-    diag_label(d, "%d and %d here", p->servers.count, p->helpers.count);
+    int n = p->servers.count, h = p->helpers.count;
+    diag_label(d, "%s server%s and %s helper%s here", count_word(cx, n), n == 1 ? "" : "s", count_word(cx, h),
+               h == 1 ? "" : "s");
   }
   diag_help(d, "write `%s`", header_example(cx, kind, p));
   return false;
@@ -179,14 +207,18 @@ static bool add_role(Checker *cx, ProtocolInstance *in, const PlaceExpr *p, bool
     if (other != at.index)
       continue;
     const char *role = other_server ? "server" : "producer", *again = server ? "server" : "producer";
-    Diag *d = CHECK_DIAG(cx, E0403, p->span, span_text(cx->arena, p->span), role,
-                         role == again ? "another one" : again);
+    bool alike = server == other_server;
+    Diag *d = CHECK_DIAG(cx, E0403, p->span, span_text(cx->arena, p->span),
+                         alike ? arena_printf(cx->arena, "one %s", role) : role, alike ? "another" : again);
     diag_label(d, "already a %s here", role);
     if (!server && other_server) {
       diag_note(
           d,
           "a producer knows all masks; together with one server's shares it could open every private value");
       diag_help(d, "name a third party as the producer");
+    } else {
+      diag_note(d, "a party with the shares of two could open every private value");
+      diag_help(d, "name another party");
     }
     return false;
   }
@@ -229,7 +261,8 @@ static bool set_option(Checker *cx, ProtocolInstance *in, const Decl *kind, cons
   }
   if (!module_kind_option(kind, o->name) || in->extra_count == 8) {
     Diag *d = CHECK_DIAG(cx, E0407, o->span, kind->name, o->name);
-    diag_note(d, "every protocol has `frac`, `whole` and `ring`; `tfec protocols` lists the others");
+    diag_note(d, "every protocol has `frac`, `whole` and `ring`; protocol/%s.tfe declares its others",
+              kind->name);
     return false;
   }
   if (!option_value(cx, o, INT64_MIN, INT64_MAX, &v))
@@ -241,15 +274,15 @@ static bool set_option(Checker *cx, ProtocolInstance *in, const Decl *kind, cons
 
 static void lint_format(Checker *cx, const ProtocolInstance *in, const ProtoExpr *p) {
   int bits = in->whole + 2 * in->frac;
-  if (bits <= in->ring - 1)
+  if (bits <= in->ring - 2)
     return;
   Span at = p->options.count ? span_join(p->options.data[0].span, p->options.data[p->options.count - 1].span)
                              : p->span;
-  Diag *d = CHECK_DIAG(cx, W0601, at, bits, in->ring - 1);
+  Diag *d = CHECK_DIAG(cx, W0601, at, bits, in->ring - 2);
   diag_label(d, "%d + 2 x %d = %d bits", in->whole, in->frac, bits);
   diag_note(d, "a product of two numbers with %d fraction bits has %d of them until it is truncated",
             in->frac, 2 * in->frac);
-  int frac = (in->ring - 1 - in->whole) / 2;
+  int frac = (in->ring - 2 - in->whole) / 2;
   if (frac > 16)
     frac = 16;
   if (frac >= 1)

@@ -1,7 +1,9 @@
 /* Expressions: names, constants, fields, arrays, operators (rules S1, S2, S5-S7). Places are in
  * check_place.c, subscripts in check_index.c. */
 #include <inttypes.h>
+#include <math.h>
 
+#include "factor.h"
 #include "tensor.h"
 
 enum { DEEPEST = 400 };
@@ -356,27 +358,32 @@ static const Value *needs_numbers(Checker *cx, Operator op, const Value *a, cons
   return &value_poison;
 }
 
-/* W0604: a constant that the grid of the protocol block cannot hold. */
-static void lint_constant(Checker *cx, const Value *constant, const Value *other, const Expr *e) {
+/* W0604: a constant that the grid of the protocol block cannot hold. Factors have a finer grid (factor.c), and what they
+ * lose does not matter if it moves no product in range by more than half a step. */
+static void lint_constant(Checker *cx, Operator op, const Value *constant, const Value *other, const Expr *e) {
   if (other->place.kind != PLACE_PRIVATE || !constant->data || constant->elem != EL_FIXED ||
       constant->shape.rank != 0 || !e)
     return;
   if (!check_in_protocol(cx))
     return;
   const ProtocolInstance *in = &cx->program->protocols.data[cx->open.data[cx->open.count - 1].instance];
-  double v = value_number(constant, 0), step = 1.0 / (double)(INT64_C(1) << in->frac);
-  double kept = __builtin_rint(v / step) * step, lost = v > kept ? v - kept : kept - v, size = v < 0 ? -v : v;
-  if (v == 0 || lost <= size * 0.01)
+  bool fixed = other->elem == EL_FIXED, factor = op == OPR_MUL;
+  int scale = factor ? factor_scale(in, fixed ? in->frac : 0, 0, constant->data, 1) : in->frac;
+  double v = value_number(constant, 0), step = ldexp(1.0, -in->frac);
+  double kept = ldexp(rint(ldexp(v, scale)), -scale), lost = fabs(v - kept), size = fabs(v);
+  bool harmless = factor && fixed && kept != 0 && ldexp(lost, in->whole) <= step / 2;
+  if (v == 0 || lost <= size * 0.01 || harmless)
     return;
   Diag *d =
       kept == 0
           ? CHECK_DIAG(cx, W0604, e->span, "is smaller than one step of the fixed-point grid and becomes 0")
           : CHECK_DIAG(cx, W0604, e->span,
                        arena_printf(cx->arena, "loses %.1f %% on the fixed-point grid", 100 * lost / size));
-  diag_label(d, kept == 0 ? "becomes 0 with %d fraction bits" : "rounded to %d fraction bits", in->frac);
-  diag_note(d, "one step is 2^-%d = %.7f", in->frac, step);
-  diag_help(d, "scale the other factor first, so that the constant is near 1");
-  int most = (in->ring - 1 - in->whole) / 2;
+  diag_label(d, kept == 0 ? "becomes 0 with %d fraction bits" : "rounded to %d fraction bits", scale);
+  diag_note(d, "one step is 2^-%d = %.*f", in->frac, in->frac * 3 / 10 + 3, step);
+  diag_help(d, factor ? "scale the other factor first, so that the constant is near 1"
+                      : "scale both sides, so that the constant is near 1");
+  int most = (in->ring - 2 - in->whole) / 2;
   if (in->frac < most)
     diag_help(d, "or use more fraction bits: `with frac = %d`", in->frac + 8 < most ? in->frac + 8 : most);
 }
@@ -414,9 +421,9 @@ static const Value *binary_tensors(Checker *cx, Operator op, const Value *a, con
   }
   if (!shape_broadcast(&a->shape, &b->shape, &shape, &left, &right))
     return bad_broadcast(cx, a, b, left, right, e);
-  lint_constant(cx, a, b, le);
+  lint_constant(cx, op, a, b, le);
   if (op != OPR_DIV)
-    lint_constant(cx, b, a, re);
+    lint_constant(cx, op, b, a, re);
   if (equality)
     lint_equality(cx, a, b, e);
   if (op == OPR_POW)

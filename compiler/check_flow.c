@@ -278,6 +278,8 @@ const Value *check_condition(Checker *cx, const Expr *e, const char *word, DiagC
       diag_help(d, "`all(...)` or `any(...)` make one bool of many");
     return NULL;
   }
+  if (strcmp(word, "assert") == 0)
+    v = check_test_reveal(cx, v, e->span);
   if (v->place.kind == PLACE_PRIVATE) {
     private_condition(cx, v, e, word, code);
     return NULL;

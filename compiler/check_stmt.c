@@ -44,6 +44,30 @@ static void lint_literal(Checker *cx, const Stmt *s) {
   diag_label(d, "written in the program");
 }
 
+/* The public fixed parts of v made private: what a variable of a library's test holds, unless it says where
+ * (`public`, `float`). So the functions that the test calls see what they see in a program. */
+static const Value *test_value(Checker *cx, const Value *v, const Type *t, Span at) {
+  Leaves leaves = {0};
+  int next = 0;
+  if (!cx->library_test || cx->frame->fn || !check_is_joint(cx) || !check_in_protocol(cx) || value_is_poison(v))
+    return v;
+  if (t && (t->visibility != VIS_NONE || t->has_place || t->is_float))
+    return v;
+  value_leaves(cx->arena, v, &leaves);
+  for (int i = 0; i < leaves.list.count; i++) {
+    const Value *leaf = leaves.list.data[i];
+    if (leaf->kind == VAL_TENSOR && leaf->elem == EL_FIXED && leaf->place.kind == PLACE_PUBLIC)
+      leaves.list.data[i] = tensor_lift(cx, leaf, at);
+  }
+  return value_rebuild(cx->arena, v, leaves.list.data, &next);
+}
+
+const Value *check_test_reveal(Checker *cx, const Value *v, Span at) {
+  if (!cx->options->test || cx->frame->fn || v->kind != VAL_TENSOR || v->place.kind != PLACE_PRIVATE)
+    return v;
+  return tensor_make(cx, OP_REVEAL, &v, 1, NULL, 0, v->elem, v->shape, PLACE_JOINT, at);
+}
+
 static bool name_is_free(Checker *cx, const PatternName *p) {
   const Var *x = scope_find_in_block(cx->frame, p->name);
   const PartyDecl *party = check_decl_party(cx, p->name);
@@ -88,9 +112,10 @@ static void check_let(Checker *cx, const Stmt *s) {
   }
   if (t && !value_is_poison(v)) {
     v = check_coerce(cx, v, t, s->value, s->pattern.data[0].name);
-    if (v->kind != VAL_POISON)
+    if (v->kind != VAL_POISON && !cx->library_test)
       lint_literal(cx, s);
   }
+  v = test_value(cx, v, t, s->value->span);
   if (!s->is_tuple_pattern) {
     define(cx, s, &s->pattern.data[0], v);
     return;

@@ -46,6 +46,15 @@ static bool plain_elem(const char *name, Elem *elem, bool *is_float) {
   return true;
 }
 
+static void unknown_module(Checker *cx, const TypeExpr *t) {
+  int length = (int)strlen(t->module);
+  Span at = t->name_span;
+  int start = at.start - 1 - length; /* `module.Name` */
+  if (start >= 0 && strncmp(at.source->text + start, t->module, (size_t)length) == 0)
+    at = (Span){at.source, start, start + length};
+  diag_help(CHECK_DIAG(cx, E0121, at, t->module), "write `import %s` at the top of the file", t->module);
+}
+
 /* The struct declaration that a type names, and its module. */
 static const Decl *struct_named(Checker *cx, const TypeExpr *t, Unit **unit) {
   Unit *u = cx->frame->unit;
@@ -53,7 +62,7 @@ static const Decl *struct_named(Checker *cx, const TypeExpr *t, Unit **unit) {
     bool found;
     u = module_imported(u, t->module, &found);
     if (!found)
-      CHECK_DIAG(cx, E0121, t->name_span, t->module);
+      unknown_module(cx, t);
     if (!u)
       return NULL;
   }
@@ -175,7 +184,7 @@ const Struct *check_struct(Checker *cx, Unit *u, const Decl *d, const int64_t *s
     if (cx->structs.data[i]->decl == d && (!bytes || memcmp(cx->structs.data[i]->sizes, sizes, bytes) == 0))
       return cx->structs.data[i];
   if (cx->depth > 200) {
-    CHECK_DIAG(cx, E0137, d->name_span);
+    diag_note(CHECK_DIAG(cx, E0137, d->name_span), "a field of `%s` contains a `%s`", d->name, d->name);
     return NULL;
   }
   Struct *st = ARENA_NEW(cx->arena, Struct);

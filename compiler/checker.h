@@ -57,6 +57,7 @@ typedef struct Checker {
   Span here;             /* the expression being checked */
   int depth;             /* of nested calls and expressions */
   bool quiet;            /* trying something: messages will be dropped, loops are not to be unrolled for it */
+  bool library_test;     /* the test block of a file without parties: its values are private (check_stmt.c) */
   bool constants_only;   /* evaluating a const or param declaration */
   VEC(const Struct *) structs;
   VEC(const Decl *) expanded; /* functions that have been expanded */
@@ -190,6 +191,8 @@ bool check_store(Checker *cx, const Expr *target, const Value *v, const Expr *va
 Var *check_target(Checker *cx, const Expr *target);
 /* The function body as it stands: frame is set up. */
 const Value *check_body(Checker *cx, const Decl *fn);
+/* In a test, what assert and assert_near look at is revealed. */
+const Value *check_test_reveal(Checker *cx, const Value *v, Span at);
 void check_names(Checker *cx); /* of the functions that were not expanded */
 bool check_changes_argument(Checker *cx, const char *function);
 

@@ -66,12 +66,26 @@ struct Diags {
   bool warnings_are_errors;
 };
 
+/* Longest line that is shown whole, else how much of it; longest text of a note or label. */
+enum { LINE_WHOLE = 400, LINE_BEFORE = 60, LINE_PART = 160, TEXT_LONGEST = 800 };
+
 /* ---- building ------------------------------------------------------------------------------------------ */
 
 Diags *diag_create(Arena *a) {
   Diags *ds = ARENA_NEW(a, Diags);
   ds->arena = a;
   return ds;
+}
+
+/* What quotes a name or an expression of thousands of letters is cut. */
+static const char *short_text(Arena *a, const char *format, va_list args) {
+  char *text = arena_vprintf(a, format, args);
+  if (strlen(text) <= TEXT_LONGEST)
+    return text;
+  int end = TEXT_LONGEST;
+  while (end > 0 && ((unsigned char)text[end] & 0xc0) == 0x80)
+    end--;
+  return arena_printf(a, "%.*s...", end, text);
 }
 
 Diag *diag_new(Diags *ds, DiagCode code, Span at, ...) {
@@ -85,7 +99,7 @@ Diag *diag_new(Diags *ds, DiagCode code, Span at, ...) {
   va_start(args, at);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-  d->message = arena_vprintf(ds->arena, rows[code].sentence, args);
+  d->message = short_text(ds->arena, rows[code].sentence, args);
 #pragma GCC diagnostic pop
   va_end(args);
   VEC_PUSH(ds->arena, &ds->list, d);
@@ -96,14 +110,14 @@ Diag *diag_new(Diags *ds, DiagCode code, Span at, ...) {
 void diag_label(Diag *d, const char *format, ...) {
   va_list args;
   va_start(args, format);
-  d->label = arena_vprintf(d->arena, format, args);
+  d->label = short_text(d->arena, format, args);
   va_end(args);
 }
 
 void diag_also(Diag *d, Span at, const char *format, ...) {
   va_list args;
   va_start(args, format);
-  Label label = {at, arena_vprintf(d->arena, format, args)};
+  Label label = {at, short_text(d->arena, format, args)};
   va_end(args);
   VEC_PUSH(d->arena, &d->also, label);
 }
@@ -111,14 +125,14 @@ void diag_also(Diag *d, Span at, const char *format, ...) {
 void diag_note(Diag *d, const char *format, ...) {
   va_list args;
   va_start(args, format);
-  VEC_PUSH(d->arena, &d->notes, arena_vprintf(d->arena, format, args));
+  VEC_PUSH(d->arena, &d->notes, short_text(d->arena, format, args));
   va_end(args);
 }
 
 void diag_help(Diag *d, const char *format, ...) {
   va_list args;
   va_start(args, format);
-  VEC_PUSH(d->arena, &d->helps, arena_vprintf(d->arena, format, args));
+  VEC_PUSH(d->arena, &d->helps, short_text(d->arena, format, args));
   va_end(args);
 }
 
@@ -331,14 +345,47 @@ static void put_marks(FILE *out, const Paint *p, const Mark *m, int count, Level
   fprintf(out, "%s\n", p->plain);
 }
 
-static void put_source_line(FILE *out, const Paint *p, int gutter, const Mark *m, int count, Level level) {
+/* Of an overlong line the part around its most important mark; the marks move with it. */
+static const char *shorten_line(Mark *m, int count, const char *text, int *length, bool *cut) {
+  int first = m[0].column, skipped = 0, kept = 0, column = 1;
+  for (int i = 0; i < count; i++)
+    first = m[i].primary ? m[i].column : first;
+  first = first > LINE_BEFORE ? first - LINE_BEFORE : 1;
+  cut[0] = first > 1;
+  while (skipped < *length && column < first)
+    column += ((unsigned char)text[++skipped] & 0xc0) != 0x80;
+  for (column = 0; skipped + kept < *length && column < LINE_PART; column++)
+    do
+      kept++;
+    while (skipped + kept < *length && ((unsigned char)text[skipped + kept] & 0xc0) == 0x80);
+  cut[1] = skipped + kept < *length;
+  *length = kept;
+  for (int i = 0; i < count; i++) {
+    int low = m[i].column - first, high = low + m[i].width;
+    low = low < 0 ? 0 : low;
+    high = high > LINE_PART ? LINE_PART : high;
+    if (high <= low) { /* not in this part */
+      low = high = 0;
+      m[i].text = "";
+    }
+    m[i].column = low + 1 + (cut[0] ? 4 : 0);
+    m[i].width = high - low;
+  }
+  return text + skipped;
+}
+
+static void put_source_line(FILE *out, const Paint *p, int gutter, Mark *m, int count, Level level) {
   int length;
+  bool cut[2] = {false, false}; /* in front, at the end */
   const char *text = source_line_text(m->source, m->line, &length);
+  if (length > LINE_WHOLE)
+    text = shorten_line(m, count, text, &length, cut);
   put_gutter(out, p, gutter, m->line);
   fputs(length ? " " : "", out);
+  fputs(cut[0] ? "... " : "", out);
   for (int i = 0; i < length; i++)
     fputc((unsigned char)text[i] < ' ' || text[i] == 0x7f ? ' ' : text[i], out);
-  fputc('\n', out);
+  fputs(cut[1] ? " ...\n" : "\n", out);
   put_gutter(out, p, gutter, 0);
   put_marks(out, p, m, count, level);
   for (int i = label_is_inline(m, count) ? count - 2 : count - 1; i >= 0; i--) {
@@ -374,7 +421,8 @@ static Mark *make_marks(const Diag *d, int *count) {
 /* Lines of other files come behind the message's own, under `--> file`. Returns the width of the gutter. */
 static int put_excerpt(FILE *out, const Paint *p, const Diag *d) {
   int count, width = 1;
-  const Mark *m = make_marks(d, &count), *previous = NULL;
+  const Mark *previous = NULL;
+  Mark *m = make_marks(d, &count);
   for (int i = 0; i < count; i++)
     width = digits(m[i].line) > width ? digits(m[i].line) : width;
   put_gutter(out, p, width, 0);

@@ -18,6 +18,7 @@
 #include <stdarg.h>
 
 #include "../runtime/gate/dpf_layout.h"
+#include "factor.h"
 
 typedef enum ValKind { V_NONE, V_TENSOR, V_STRUCT, V_INT, V_PARTIES, V_OPERATION } ValKind;
 
@@ -485,6 +486,9 @@ static Val send_to(Expander *x, Span at, Val v, PartySet to) {
   int from = party_first(v.parties);
   if (from < 0)
     return fail(x, at, "nobody holds what is sent");
+  for (const Op *op = v.op; op->kind == OP_SEND; op = op->args.data[0])
+    if (party_has(v.parties, (int)op->ints.data[0]))
+      from = (int)op->ints.data[0]; /* from where it is made: nobody passes on what came in a message */
   for (int p = 0; p < x->out->party_count; p++) {
     if (!party_has(to, p) || party_has(v.parties, p))
       continue;
@@ -494,6 +498,8 @@ static Val send_to(Expander *x, Span at, Val v, PartySet to) {
     ir_int(x->out, op, p);
     if (pure_frame(x)) /* a masked value: pass_licm may take it out of any loop */
       op->text = "pure";
+    else if (x->current->kind == OP_REVEAL) /* not before the assertions in front of it: pass_rounds */
+      op->text = "reveal";
     v = tensor(op, op->where);
   }
   return v;
@@ -557,6 +563,17 @@ static double const_value(const Op *op, int64_t i) {
   return op->type.elem == EL_FIXED ? ir_bits_fixed(bits) : (double)(int64_t)bits;
 }
 
+static Val unfit(Expander *x, double v, int whole) {
+  if (!x->failed) {
+    const ProtocolInstance *p = instance(x);
+    Diag *d = diag_new(x->diags, DIAG_E0415, x->current->site->span, arena_printf(x->arena, "%g", v), whole);
+    diag_also(d, p->span, "whole = %d", p->whole);
+    diag_help(d, "scale the numbers, or give the block a larger `whole`");
+  }
+  x->failed = true;
+  return NOTHING;
+}
+
 /* Constants are encoded here and now; they are in range, or that is the user's error. */
 static Val encode_const(Expander *x, const Op *op, IrType t, int whole) {
   Op *out = append(x, OP_CONST, t, x->everybody);
@@ -564,7 +581,7 @@ static Val encode_const(Expander *x, const Op *op, IrType t, int whole) {
   for (int64_t i = 0; i < op->data_count; i++) {
     double v = const_value(op, i);
     if (op->type.elem == EL_FIXED && !(fabs(v) < ldexp(1.0, whole)))
-      return fail(x, x->current->site->span, "the constant %g does not fit: numbers must be below 2^%d (`whole`)", v, whole);
+      return unfit(x, v, whole);
     data[i] = op->type.elem == EL_FIXED ? encode_number(v, t.bits, t.scale)
                                          : (op->data[i] << (t.scale < 64 ? t.scale : 0)) & low_bits(t.bits);
   }
@@ -615,42 +632,39 @@ static int sum_bits(const Expander *x) {
   return bits;
 }
 
-/* factor(y): a public factor, encoded at the scale that suits it. A constant that is whole and small keeps scale 0, so that
- * nothing has to be truncated; another constant gets as many significant bits as the ring has room for
- * (whole + frac + those bits <= ring - 2, and the promise that the product stays below 2^whole); what is not known now gets
- * frac fraction bits. */
+static Val no_room(Expander *x, int scale) {
+  const ProtocolInstance *p = instance(x);
+  if (!x->failed) {
+    Diag *d = diag_new(x->diags, DIAG_E0413, x->current->site->span, p->whole + scale, p->ring - 2);
+    diag_also(d, p->span, "frac = %d, whole = %d", p->frac, p->whole);
+    diag_help(d, "give the block less precision: whole + 2 * frac must not be more than %d", p->ring - 2);
+  }
+  x->failed = true;
+  return NOTHING;
+}
+
+/* factor(y, like): a public factor of a private tensor, at the scale that suits the two (factor.c). */
 static Val builtin_factor(Expander *x, Call *c) {
-  if (!expect(x, c, "t"))
+  if (!expect(x, c, "tt"))
     return NOTHING;
   const ProtocolInstance *p = instance(x);
   const Op *op = c->args[0].op;
+  int other = c->args[1].op->type.scale;
+  bool known = op->kind == OP_CONST;
   if (op->type.elem != EL_FIXED)
     return encode(x, c->e->span, c->args[0], p->ring, 0, p->ring - 2);
-  if (op->kind != OP_CONST)
-    return encode(x, c->e->span, c->args[0], p->ring, p->frac, p->whole);
-  double largest = 0;
-  bool whole = true;
-  for (int64_t i = 0; i < op->data_count; i++) {
-    double v = fabs(const_value(op, i));
-    largest = v > largest ? v : largest;
-    whole = whole && v == floor(v);
-  }
-  int scale = 0;
-  if (!(whole && largest <= ldexp(1.0, 20)) && largest > 0) {
-    int exponent;
-    frexp(largest, &exponent); /* largest < 2^exponent */
-    int room = p->ring - 2 - p->whole - p->frac - sum_bits(x);
-    int significant = room < 30 ? room : 30;
-    scale = significant - exponent;
-    if (scale < 0)
-      scale = 0;
-    int most = p->ring - 2 - p->whole - p->frac;
-    if (scale > most && exponent > 0)
-      scale = most;
-    if (scale > p->ring - 4)
-      scale = p->ring - 4;
-  }
-  return encode(x, c->e->span, c->args[0], p->ring, scale, p->ring - 2);
+  int scale = factor_scale(p, other, sum_bits(x), known ? op->data : NULL, op->data_count);
+  if (scale < 0)
+    return no_room(x, other + p->frac);
+  return encode(x, c->e->span, c->args[0], p->ring, scale, known ? p->ring - 2 - scale : p->whole);
+}
+
+/* promised(x): x, an untruncated product, which the program promises to be below 2^whole. */
+static Val builtin_promised(Expander *x, Call *c) {
+  const Val *part = c->count == 1 && is_private(&c->args[0]) ? &c->args[0].items[0] : &c->args[0];
+  if (c->count != 1 || part->kind != V_TENSOR)
+    return fail(x, c->e->span, "`promised` takes a private value");
+  return factor_fits(instance(x), part->op->type.scale) ? c->args[0] : no_room(x, part->op->type.scale);
 }
 
 static Val builtin_decode(Expander *x, Call *c) {
@@ -738,6 +752,11 @@ static Val broadcast_to(Expander *x, Span at, Val v, Shape shape) {
   return emit(x, at, OP_BROADCAST, t, &v, 1);
 }
 
+/* spread(x, like): x repeated to the shape of a tensor. */
+static Val builtin_spread(Expander *x, Call *c) {
+  return expect(x, c, "tt") ? broadcast_to(x, c->e->span, c->args[0], c->args[1].op->type.shape) : NOTHING;
+}
+
 /* holds(...): a private value from its parts, which get equal shapes. */
 static Val builtin_holds(Expander *x, Call *c) {
   const Decl *k = x->kind;
@@ -769,6 +788,7 @@ static const struct Builtin {
     {"encode", builtin_encode},   {"decode", builtin_decode},   {"factor", builtin_factor},     {"zero", builtin_zero},
     {"shl", builtin_shl},         {"shr", builtin_shr},         {"bit", builtin_bit},           {"cast", builtin_cast},
     {"dpf_key", builtin_dpf_key}, {"dpf_eval", builtin_dpf_eval}, {"bounded", builtin_bounded},
+    {"promised", builtin_promised}, {"spread", builtin_spread},
 };
 
 /* ---- names and calls ------------------------------------------------------------------------------------------------ */
@@ -866,6 +886,17 @@ static void gather_leaves(Expander *x, Frame *f, const Val *v) {
     gather_leaves(x, f, &v->items[i]);
 }
 
+/* What an operation that a `pure` function carries out, or is handed, takes from the joint operation, for the label: sums
+ * over different axes are different though the tensors are the same. */
+static const char *attributes(Expander *x, const char *name) {
+  const Op *joint = x->current;
+  const char *text = "";
+  bool has = strcmp(op_info[joint->kind].name, name) == 0 && op_info[joint->kind].class != OPC_EW;
+  for (int i = 0; has && i < joint->ints.count; i++)
+    text = arena_printf(x->arena, "%s.%lld", text, (long long)joint->ints.data[i]);
+  return text;
+}
+
 /* Runs a function of the kind's file. */
 static Val call_function(Expander *x, const Decl *fn, Val *args, int count, Span at) {
   int depth = 0;
@@ -897,12 +928,12 @@ static Val call_function(Expander *x, const Decl *fn, Val *args, int count, Span
       gather_leaves(x, &frame, &args[i]);
   }
   if (frame.pure) {
-    char *label = arena_printf(x->arena, "%s.%d.%s", x->kind->name, x->protocol, fn->name);
+    char *label = arena_printf(x->arena, "%s.%d.%s%s", x->kind->name, x->protocol, fn->name, attributes(x, fn->name));
     for (int i = 0; i < count; i++) {
       if (args[i].kind == V_INT)
         label = arena_printf(x->arena, "%s,%lld", label, (long long)args[i].integer);
       else if (args[i].kind == V_OPERATION)
-        label = arena_printf(x->arena, "%s,%s", label, args[i].name);
+        label = arena_printf(x->arena, "%s,%s%s", label, args[i].name, attributes(x, args[i].name));
     }
     frame.label = label;
   }

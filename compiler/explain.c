@@ -143,17 +143,24 @@ static const char *duration_text(Arena *a, double seconds) {
   return arena_printf(a, "%d min %d s", (int)(seconds / 60), (int)seconds % 60);
 }
 
-/* One round is one round trip (a cautious reading), and the busiest party's bytes pass at 1 Gbit/s. */
-static void print_estimate(const Cost *c, const Program *p, double round_trip, FILE *out) {
+static const char *rate_text(Arena *a, double bits) {
+  double unit = bits >= 1e9 ? 1e9 : bits >= 1e6 ? 1e6 : 1e3;
+  return arena_printf(a, "%g %cbit/s", bits / unit, unit > 1e8 ? 'G' : unit > 1e5 ? 'M' : 'k');
+}
+
+/* A round costs one one-way latency: in it both sides send at once, and wait for what the other sent. The
+ * bytes of the party that sends most pass through its uplink. */
+static void print_estimate(const Cost *c, const Program *p, const ExplainOptions *options, FILE *out) {
   int64_t most = 0;
   for (int i = 0; i < p->party_count; i++)
     most = c->party[i].bytes_sent > most ? c->party[i].bytes_sent : most;
-  double latency = (double)c->rounds * round_trip, transfer = (double)most * 8 / 1e9;
+  double rate = options->bandwidth > 0 ? options->bandwidth : 1e9;
+  double latency = (double)c->rounds * options->round_trip / 2, transfer = (double)most * 8 / rate;
   const char *mostly = transfer < latency / 20   ? ", all of it latency"
                        : latency < transfer / 20 ? ", all of it bytes"
                                                  : "";
-  fprintf(out, "network time at %.0f ms, 1 Gbit/s: about %s%s\n", round_trip * 1000,
-          duration_text(p->arena, latency + transfer), mostly);
+  fprintf(out, "network time at %g ms, %s: about %s%s\n", options->round_trip * 1000,
+          rate_text(p->arena, rate), duration_text(p->arena, latency + transfer), mostly);
 }
 
 void explain_print(const Cost *c, const Program *p, const ExplainOptions *options, FILE *out) {
@@ -171,8 +178,8 @@ void explain_print(const Cost *c, const Program *p, const ExplainOptions *option
   fputc('\n', out);
   if (!c->known)
     fputs("note: a loop or branch is decided at run time; one pass of such a loop is counted\n", out);
-  if (options && options->round_trip > 0)
-    print_estimate(c, p, options->round_trip, out);
+  if (options && (options->round_trip > 0 || options->bandwidth > 0))
+    print_estimate(c, p, options, out);
 }
 
 void explain_print_json(const Cost *c, const Program *p, FILE *out) {

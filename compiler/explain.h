@@ -5,7 +5,8 @@
 #include "cost.h"
 
 typedef struct ExplainOptions {
-  double round_trip; /* seconds: adds an estimate of the network time; 0: none */
+  /* Seconds and bit/s; one of them adds an estimate of the network time. 0: no latency; 1 Gbit/s. */
+  double round_trip, bandwidth;
 } ExplainOptions;
 
 void explain_print(const Cost *c, const Program *p, const ExplainOptions *options, FILE *out);

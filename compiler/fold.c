@@ -1,9 +1,11 @@
-/* Computing with constants while compiling (see fold.h). The same operations run in the emitted programs;
- * elementary functions go through the C library here, so a constant may differ from a run-time value in its
- * last bit: nothing is computed in both ways. Tensors of equal elements (zeros, ones) stay one element. */
+/* Computing with constants while compiling (see fold.h), with the same bits as at run time: elementary
+ * functions are those of the runtime, and of two equal numbers the first is taken. Tensors of equal elements
+ * (zeros, ones) stay one element. */
 #include "fold.h"
 
 #include <math.h>
+
+#include "../runtime/include/abi.h"
 
 enum {
   LARGEST = 1 << 20,   /* elements of a constant that is not splat */
@@ -61,18 +63,18 @@ static bool fold_reals(OpKind kind, double x, double y, double *out) {
   case OP_SUB: *out = x - y; return true;
   case OP_MUL: *out = x * y; return true;
   case OP_DIV: *out = x / y; return y != 0;
-  case OP_POW: *out = pow(x, y); return true;
+  case OP_POW: *out = tfe_pow(x, y); return true;
   case OP_NEG: *out = -x; return true;
   case OP_ABS: *out = fabs(x); return true;
   case OP_SIGN: *out = (x > 0) - (x < 0); return true;
-  case OP_MIN2: *out = x < y ? x : y; return true;
-  case OP_MAX2: *out = x > y ? x : y; return true;
-  case OP_EXP: *out = exp(x); return true;
-  case OP_LOG: *out = log(x); return true;
-  case OP_SQRT: *out = sqrt(x); return true;
-  case OP_TANH: *out = tanh(x); return true;
-  case OP_FLOOR: *out = floor(x); return true;
-  case OP_ROUND: *out = rint(x); return true;
+  case OP_MIN2: *out = x <= y ? x : y; return true;
+  case OP_MAX2: *out = x >= y ? x : y; return true;
+  case OP_EXP: *out = tfe_exp(x); return true;
+  case OP_LOG: *out = tfe_log(x); return true;
+  case OP_SQRT: *out = tfe_sqrt(x); return true;
+  case OP_TANH: *out = tfe_tanh(x); return true;
+  case OP_FLOOR: *out = tfe_floor(x); return true;
+  case OP_ROUND: *out = tfe_round(x); return true;
   default: return false;
   }
 }
@@ -107,8 +109,10 @@ static bool fold_element(OpKind kind, Elem elem, const Value *const *v, int n, c
   case OP_TO_INT:
     if (!reals)
       return *out = x, true;
+    if (!(fabs(ir_bits_fixed(x)) < 9e18))
+      return false;
     *out = (uint64_t)(int64_t)ir_bits_fixed(x);
-    return fabs(ir_bits_fixed(x)) < 9e18;
+    return true;
   default: break;
   }
   if (elem == EL_FIXED) {

@@ -117,8 +117,8 @@ typedef struct Op Op;
 typedef struct IrBlock IrBlock;
 
 /* RANDOM, text: the label of a draw in a `pure` function of a protocol; two draws of one label and the same
- * operands are the same draw. NULL: always a fresh one. SEND, text: not NULL in a `pure` function, where what
- * is sent is masked. */
+ * operands are the same draw. NULL: always a fresh one. SEND, text: "pure" in a `pure` function, where what is
+ * sent is masked; "reveal" for what carries out a `reveal`; else NULL (shares of an input). */
 struct Op {
   OpKind kind;
   int id;         /* unique in the program, kept by projection; names PRG draws and messages */

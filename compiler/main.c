@@ -70,6 +70,7 @@ static CheckOptions check_options(const Compilation *c) {
                         .include_count = o->includes.count,
                         .defines = o->defines.data,
                         .define_count = o->defines.count,
+                        .needs_party = o->command != COMMAND_CHECK && o->command != COMMAND_TEST,
                         .force_clear = c->clear && !c->test,
                         .test = c->test,
                         .test_clear = c->clear && c->test};
@@ -201,7 +202,7 @@ static void dump_party(Compilation *c) {
 
 static void explain(Compilation *c) {
   Cost *cost = cost_of(c->program);
-  ExplainOptions options = {.round_trip = c->options->round_trip};
+  ExplainOptions options = {.round_trip = c->options->round_trip, .bandwidth = c->options->bandwidth};
   if (c->options->format == DIAG_TEXT)
     explain_print(cost, c->program, &options, stdout);
   else

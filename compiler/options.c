@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../runtime/include/units.h"
+
 enum { EXIT_USAGE = 2 };
 
 static const struct {
@@ -49,6 +51,7 @@ typedef enum OptionId {
   OPTION_COLOR,
   OPTION_EXPLAIN,
   OPTION_RTT,
+  OPTION_BANDWIDTH,
   OPTION_MAX_ROUNDS,
   OPTION_EMIT_AST,
   OPTION_EMIT_IR,
@@ -81,8 +84,10 @@ static const struct {
     {OPTION_SEED, "seed", "N", FOR_RUN | FOR_TEST, "of public randomness, for tests"},
     {OPTION_TIMEOUT, "timeout", "SECONDS", FOR_RUN | FOR_TEST, "until a silent peer counts as lost"},
     {OPTION_EXPLAIN, "explain", NULL, FOR_BUILD, "print the costs too"},
-    {OPTION_RTT, "rtt", "20ms", FOR_EXPLAIN | FOR_BUILD,
-     "round-trip time, for an estimate of the time spent waiting"},
+    {OPTION_RTT, "rtt", "20ms", FOR_RUN | FOR_EXPLAIN | FOR_BUILD,
+     "round-trip time; run: of a network that is emulated, for trials; explain: for an estimate"},
+    {OPTION_BANDWIDTH, "bandwidth", "100Mbit", FOR_RUN | FOR_EXPLAIN | FOR_BUILD,
+     "of each party's uplink, likewise"},
     {OPTION_MAX_ROUNDS, "max-rounds", "N", FOR_EXPLAIN | FOR_BUILD, "fail if there are more"},
     {OPTION_FORMAT, "format", "text|json|sarif", FOR_ALL, "of messages and tables"},
     {OPTION_COLOR, "color", "auto|always|never", FOR_ALL, "of messages; NO_COLOR is honoured"},
@@ -139,19 +144,6 @@ static int find_command(const char *name) {
     if (commands[i].name && !strcmp(commands[i].name, name))
       return i;
   return -1;
-}
-
-/* "20ms", "0.02s", "0.02" in seconds; negative: not a time. */
-static double parse_time(const char *text) {
-  char *end;
-  double v = strtod(text, &end);
-  if (end == text || !(v >= 0))
-    return -1;
-  if (!strcmp(end, "ms"))
-    return v / 1000;
-  if (!strcmp(end, "us"))
-    return v / 1000000;
-  return *end && strcmp(end, "s") ? -1 : v;
 }
 
 static bool parse_count(const char *text, int64_t *v) {
@@ -214,8 +206,13 @@ static int set_option(Arena *a, Options *o, int id, const char *value) {
   case OPTION_TIMEOUT: o->run.timeout = value; return 0;
   case OPTION_EXPLAIN: o->explain = true; return 0;
   case OPTION_RTT:
-    o->round_trip = parse_time(value);
-    return o->round_trip < 0 ? usage("--rtt takes a time like 20ms, not %s", value, NULL) : 0;
+    o->run.rtt = value;
+    o->round_trip = tfe_units_rtt(value);
+    return o->round_trip < 0 ? usage("--rtt takes %s, not %s", TFE_UNITS_RTT, value) : 0;
+  case OPTION_BANDWIDTH:
+    o->run.bandwidth = value;
+    o->bandwidth = tfe_units_rate(value);
+    return o->bandwidth < 0 ? usage("--bandwidth takes %s, not %s", TFE_UNITS_RATE, value) : 0;
   case OPTION_MAX_ROUNDS:
     return parse_count(value, &o->max_rounds) ? 0 : usage("--max-rounds takes a number, not %s", value, NULL);
   case OPTION_FORMAT: return set_format(o, value);

@@ -44,7 +44,7 @@ typedef struct Options {
   Dump dump;
   const char *party;  /* of a dump */
   const char *only;   /* test: name; build: party */
-  double round_trip;  /* seconds */
+  double round_trip, bandwidth; /* seconds, bit/s; 0: not given */
   int64_t max_rounds; /* -1: no limit */
   RunOptions run;
 } Options;

@@ -17,6 +17,10 @@ typedef void (*PassDump)(const Program *p, const char *stage, void *data);
 /* All of them in order, verified in between; sets p->hash at the end. dump may be NULL. */
 void passes_run(Program *p, PassDump dump, void *data);
 
+/* Stops the run, by the program's wish: what the program reveals or sends in behind it must wait for it. */
+bool pass_is_guard(const Op *op);
+/* Sends something that is not masked (see Op.text). */
+bool pass_is_disclosure(const Op *op);
 /* The trip count of a FOR with constant bounds, else -1. */
 int64_t pass_trips(const Op *loop);
 /* The value of an elementwise operation of one or two scalars (bits as in Op.data); false: not known here. */

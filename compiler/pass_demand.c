@@ -19,8 +19,9 @@
  * message to a party that would otherwise not get it: a party performs one if the operands cost it no message
  * beyond those that the other effects demand, and, inside a loop, if it takes part in that loop anyway. If
  * nobody has the operands without further messages, the parties that get them with the fewest perform it: the
- * servers that open the value. One party, the speaker, prints every joint line: on it `tfec run` relies for
- * their order.
+ * servers that open the value. An assertion is made by everybody who reveals something later, too, whatever
+ * that costs: nobody reveals what the program no longer comes to. One party, the speaker, prints every joint
+ * line: on it `tfec run` relies for their order.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -188,6 +189,36 @@ static PartySet loop_participants(const Demand *d, const Op *op) {
   return op->where;
 }
 
+static void add_revealer(Op *op, void *data) {
+  Demand *d = ((void **)data)[0];
+  PartySet *who = ((void **)data)[1];
+  bool reveals = op->kind == OP_SEND && op->text && strcmp(op->text, "reveal") == 0;
+  if (reveals && party_has(d->need[op->id], (int)op->ints.data[1]))
+    *who = party_or(*who, party_one((int)op->ints.data[0]));
+}
+
+/* Who reveals something after `op`, or in another pass of a loop around it. */
+static PartySet later_revealers(Demand *d, Op *op) {
+  PartySet who = party_none();
+  void *data[] = {d, &who};
+  while (op) {
+    const IrBlock *b = op->parent;
+    bool behind = false;
+    for (int i = 0; i < b->ops.count; i++) {
+      Op *other = b->ops.data[i];
+      bool loop = behind || (other == op && op->kind != OP_IF);
+      behind = behind || other == op;
+      if (!loop)
+        continue;
+      add_revealer(other, data);
+      for (int k = 0; k < other->blocks.count; k++)
+        ir_walk(other->blocks.data[k], add_revealer, data);
+    }
+    op = b->owner;
+  }
+  return who;
+}
+
 /* The party that prints most of the joint lines prints the others too, whatever they cost it. */
 static void choose_speaker(Demand *d, PartySet *who) {
   int lines[MAX_PARTIES] = {0};
@@ -217,6 +248,8 @@ static void place_joint_effects(Demand *d) {
     PartySet free = cheapest(d, d->joint.data[i], &messages);
     PartySet here = party_and(free, loop_participants(d, d->joint.data[i]));
     who[i] = party_empty(here) ? free : here;
+    if (pass_is_guard(d->joint.data[i]))
+      who[i] = party_or(who[i], later_revealers(d, d->joint.data[i]));
   }
   choose_speaker(d, who);
   for (int i = 0; i < d->joint.count; i++)

@@ -106,8 +106,8 @@ static bool fold_bool(OpKind kind, uint64_t x, uint64_t y, uint64_t *out) {
 
 bool pass_fold_value(const Op *op, uint64_t x, uint64_t y, uint64_t *out) {
   Elem elem = op->args.data[0]->type.elem;
-  double real;
-  int64_t whole;
+  double real = 0;
+  int64_t whole = 0;
   if (op->type.elem == EL_BOOL && elem != EL_BOOL && elem != EL_RING)
     return fold_compare(op->kind, elem, x, y, out);
   if (op->kind == OP_TO_FIXED && op->type.elem == EL_FIXED && (elem == EL_INT || elem == EL_BOOL)) {

@@ -7,9 +7,9 @@
  *
  * Not hoisted: effects, control, anything out of a branch; RANDOM without a label (fresh in every pass by
  * meaning). What can stop the run, and messages, leave only a loop that certainly makes a pass: a reveal must
- * not happen for a loop that is never entered. A SEND with a label stands in a `pure` protocol function (it
- * carries a masked value) and may leave any loop. Constants and other cheap sources move only along with what
- * uses them.
+ * not happen for a loop that is never entered, nor before an assertion in the loop that stands in front of
+ * it. A SEND with the label "pure" stands in a `pure` protocol function (it carries a masked value) and may
+ * leave any loop. Constants and other cheap sources move only along with what uses them.
  */
 #include <assert.h>
 
@@ -22,7 +22,7 @@ static bool is_cheap(OpKind kind) {
 /* May end the run, or tell somebody something. */
 static bool needs_a_pass(const Op *op) {
   switch (op->kind) {
-  case OP_SEND: return op->text == NULL;
+  case OP_SEND: return pass_is_disclosure(op);
   case OP_ENCODE:
   case OP_BOUNDED:
   case OP_GATHER:
@@ -62,11 +62,29 @@ static bool is_invariant(const Op *op, const IrBlock *body, bool certain) {
   return true;
 }
 
+static void find_guard(Op *op, void *data) {
+  bool *found = data;
+  *found |= pass_is_guard(op);
+}
+
+static bool has_guard(Op *op) {
+  bool found = false;
+  find_guard(op, &found);
+  for (int i = 0; i < op->blocks.count; i++)
+    ir_walk(op->blocks.data[i], find_guard, &found);
+  return found;
+}
+
 /* Marks what leaves the body; cheap operations are unmarked again unless something that leaves uses them. */
 static int mark_body(IrBlock *body, bool certain) {
   int marked = 0;
-  for (int i = 0; i < body->ops.count; i++)
-    body->ops.data[i]->note = is_invariant(body->ops.data[i], body, certain) ? &hoisted_mark : NULL;
+  bool guarded = false;
+  for (int i = 0; i < body->ops.count; i++) {
+    Op *op = body->ops.data[i];
+    guarded = guarded || has_guard(op);
+    bool leaves = is_invariant(op, body, certain) && !(guarded && pass_is_disclosure(op));
+    op->note = leaves ? &hoisted_mark : NULL;
+  }
   for (int i = body->ops.count - 1; i >= 0; i--) {
     Op *op = body->ops.data[i];
     bool used = false;

@@ -9,7 +9,9 @@
  * results of a loop or branch that holds messages. Within a level:
  *   0  local work that this level's SENDs need     2  the rest of the local work
  *   1  the SENDs, by (from, to)                    3  loops and branches with messages
- * each in the order in which it was. Values from outside the block are available at level 0.
+ * each in the order in which it was. What discloses something (pass_is_disclosure) comes behind the
+ * assertions that its sender makes before it in the program, so that a run that they stop has not disclosed
+ * it. Values from outside the block are available at level 0.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -23,6 +25,8 @@ typedef struct Item {
   int phase;
   bool messages;    /* control that holds messages */
   PartySet effects; /* parties that observe something */
+  PartySet guards;  /* parties that make an assertion */
+  PartySet tells;   /* parties that disclose something */
   VEC(int) deps;    /* items */
 } Item;
 
@@ -33,7 +37,7 @@ typedef struct Scheduler {
 
 typedef struct Summary {
   bool messages;
-  PartySet effects;
+  PartySet effects, guards, tells;
 } Summary;
 
 static void summarize(Op *op, void *data) {
@@ -41,6 +45,10 @@ static void summarize(Op *op, void *data) {
   s->messages |= op->kind == OP_SEND;
   if (op_info[op->kind].class == OPC_EFFECT)
     s->effects = party_or(s->effects, op->where);
+  if (pass_is_guard(op))
+    s->guards = party_or(s->guards, op->where);
+  if (pass_is_disclosure(op))
+    s->tells = party_or(s->tells, party_one((int)op->ints.data[0]));
 }
 
 static void depend(const Scheduler *s, Item *item, const Op *operand) {
@@ -68,6 +76,15 @@ static void depend_on_effects(const Scheduler *s, Item *item, int *last_effect) 
       VEC_PUSH(s->p->arena, &item->deps, last_effect[i]);
     last_effect[i] = item->index;
   }
+}
+
+/* Assertions are effects, so the last one of a party stands behind its others. */
+static void depend_on_guards(const Scheduler *s, Item *item, int *last_guard) {
+  for (int i = party_first(item->tells); i >= 0; i = party_next(item->tells, i))
+    if (last_guard[i] >= 0)
+      VEC_PUSH(s->p->arena, &item->deps, last_guard[i]);
+  for (int i = party_first(item->guards); i >= 0; i = party_next(item->guards, i))
+    last_guard[i] = item->index;
 }
 
 static void set_level(Item *items, Item *item) {
@@ -109,9 +126,9 @@ static int compare_items(const void *a, const void *b) {
 
 /* RESULTs belong to the item of their control operation and move with it. */
 static int make_items(Scheduler *s, const IrBlock *b, Item *items) {
-  int n = 0, last_effect[MAX_PARTIES];
+  int n = 0, last_effect[MAX_PARTIES], last_guard[MAX_PARTIES];
   for (int i = 0; i < MAX_PARTIES; i++)
-    last_effect[i] = -1;
+    last_effect[i] = last_guard[i] = -1;
   for (int i = 0; i < b->ops.count; i++) {
     Op *op = b->ops.data[i];
     if (op->kind != OP_RESULT) {
@@ -124,10 +141,13 @@ static int make_items(Scheduler *s, const IrBlock *b, Item *items) {
                         .index = n,
                         .phase = 2,
                         .messages = control && summary.messages,
-                        .effects = summary.effects};
+                        .effects = summary.effects,
+                        .guards = summary.guards,
+                        .tells = summary.tells};
       s->item_of[op->id] = ++n;
       depend_on_uses(s, &items[n - 1], op);
       depend_on_effects(s, &items[n - 1], last_effect);
+      depend_on_guards(s, &items[n - 1], last_guard);
       set_level(items, &items[n - 1]);
     }
     s->item_of[op->id] = n;

@@ -1,6 +1,14 @@
-/* The order of the passes over the choreography. */
+/* The order of the passes over the choreography, and what several of them ask of an operation. */
 #include "pass.h"
 #include "verify.h"
+
+bool pass_is_guard(const Op *op) {
+  return op->kind == OP_ASSERT || op->kind == OP_ASSERT_NEAR;
+}
+
+bool pass_is_disclosure(const Op *op) {
+  return op->kind == OP_SEND && !(op->text && strcmp(op->text, "pure") == 0);
+}
 
 static void stage(Program *p, void (*pass)(Program *), const char *name, PassDump dump, void *data) {
   pass(p);

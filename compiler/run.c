@@ -23,7 +23,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_MARK = 0x1e, LINE_END = 0x1f, GRACE_SECONDS = 2, KILL_SECONDS = 5 };
+enum { LINE_MARK = 0x1e, LINE_END = 0x1f, KILL_SECONDS = 3 };
+
+/* How long others may take to end by themselves after the first failure: long if it may be theirs to tell why, short if the
+ * cause is known. */
+static const double grace_unknown = 2, grace_known = 0.3;
 
 /* What gathers from one pipe until a line is whole. */
 typedef struct Stream {
@@ -39,6 +43,7 @@ typedef struct Party {
   int listen_fd;
   int port;
   pid_t pid;             /* 0: not running */
+  bool killed;           /* by us: it did not stop when it was asked to */
   int exit_code;
   Stream out, err;
   VEC(const char *) complaints;
@@ -74,6 +79,14 @@ static double now(void)
 
 const char *run_directory(Arena *a, const char **error)
 {
+  struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+  sigaction(SIGHUP, &action, NULL);
+  if (stop_signal) {
+    *error = "stopped";
+    return NULL;
+  }
   const char *base = getenv("TMPDIR");
   char *path = arena_printf(a, "%s/tfec-XXXXXX", base && *base ? base : "/tmp");
   if (mkdtemp(path))
@@ -284,6 +297,14 @@ static Words command_line(Run *r, int k)
     word(r, &w, "--timeout");
     word(r, &w, o->timeout);
   }
+  if (o->rtt) {
+    word(r, &w, "--rtt");
+    word(r, &w, o->rtt);
+  }
+  if (o->bandwidth) {
+    word(r, &w, "--bandwidth");
+    word(r, &w, o->bandwidth);
+  }
   if (o->stats_dir) {
     word(r, &w, "--stats");
     word(r, &w, absolute_target(r, arena_printf(r->arena, "%s/%s.json", o->stats_dir, p->name)));
@@ -493,6 +514,12 @@ static void signal_all(Run *r, int signal_number)
       kill(r->parties[i].pid, signal_number);
 }
 
+/* Followers of a failure say only that they lost somebody, or that they were asked to stop. */
+static bool is_follower(const Party *p)
+{
+  return p->exit_code == 69 || p->exit_code == 75 || p->exit_code == 128 + SIGTERM || p->killed;
+}
+
 static void wait_for_all(Run *r)
 {
   double deadline = 0; /* of the present step towards the end */
@@ -502,14 +529,17 @@ static void wait_for_all(Run *r)
     reap(r);
     if (step == 0 && r->first_failure >= 0) {
       step = 1;
-      deadline = now() + GRACE_SECONDS;
+      const Party *first = &r->parties[r->first_failure];
+      deadline = now() + (is_follower(first) || first->exit_code > 128 ? grace_unknown : grace_known);
     }
     bool late = step > 0 && now() > deadline;
     if (step < 2 && (stop_signal || late)) {
       signal_all(r, SIGTERM);
       step = 2;
-      deadline = now() + KILL_SECONDS;
+      deadline = now() + (double)KILL_SECONDS;
     } else if (step == 2 && late) {
+      for (int i = 0; i < r->count; i++)
+        r->parties[i].killed = r->parties[i].pid > 0;
       signal_all(r, SIGKILL);
       step = 3;
     }
@@ -523,12 +553,6 @@ static void wait_for_all(Run *r)
   clear_bar(r);
 }
 
-/* Followers of a failure say only that they lost somebody, or that they were asked to stop. */
-static bool is_follower(int exit_code)
-{
-  return exit_code == 69 || exit_code == 75 || exit_code == 128 + SIGTERM;
-}
-
 static int report(Run *r)
 {
   if (stop_signal) {
@@ -537,13 +561,13 @@ static int report(Run *r)
   }
   int cause = -1;
   for (int i = 0; i < r->count; i++)
-    if (r->parties[i].exit_code != 0 && !is_follower(r->parties[i].exit_code) && cause < 0)
+    if (r->parties[i].exit_code != 0 && !is_follower(&r->parties[i]) && cause < 0)
       cause = i;
   if (cause < 0)
     cause = r->first_failure;
   for (int i = 0; i < r->count; i++) {
     Party *p = &r->parties[i];
-    if (cause >= 0 && i != cause && (p->exit_code == 0 || is_follower(p->exit_code)))
+    if (cause >= 0 && i != cause && (p->exit_code == 0 || is_follower(p)))
       continue;
     if (r->options->quiet && cause < 0)
       continue;
@@ -586,13 +610,10 @@ static bool prepare(Run *r)
 int run_parties(Arena *a, const Program *program, const char *directory, const RunOptions *options)
 {
   Run r = {.arena = a, .program = program, .options = options, .directory = directory, .first_failure = -1};
-  struct sigaction action = {.sa_handler = on_stop}, before[2];
-  sigaction(SIGINT, &action, &before[0]);
-  sigaction(SIGTERM, &action, &before[1]);
   int code = 2;
-  if (prepare(&r)) {
+  if (!stop_signal && prepare(&r)) {
     bool started = true;
-    for (int i = 0; i < r.count && started; i++)
+    for (int i = 0; i < r.count && started && !stop_signal; i++)
       started = start(&r, i);
     if (!started)
       signal_all(&r, SIGTERM);
@@ -602,7 +623,5 @@ int run_parties(Arena *a, const Program *program, const char *directory, const R
   for (int i = 0; i < r.count; i++)
     if (r.parties[i].listen_fd >= 0)
       close(r.parties[i].listen_fd);
-  sigaction(SIGINT, &before[0], NULL);
-  sigaction(SIGTERM, &before[1], NULL);
-  return code;
+  return stop_signal ? 128 + (int)stop_signal : code;
 }

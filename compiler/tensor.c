@@ -125,17 +125,15 @@ static bool native(const Checker *cx, OpKind kind, Place place) {
   return !is_private(place) || check_kind_has(cx, op_info[kind].name);
 }
 
-static bool is_clear_kind(const Checker *cx) {
-  return cx->open.count && strcmp(cx->open.data[cx->open.count - 1].kind->name, "clear") == 0;
-}
-
 static const Value *missing(Checker *cx, const char *what, const char *noun, Span at) {
   const Open *o = &cx->open.data[cx->open.count - 1];
   Diag *d = CHECK_DIAG(cx, E0404, at, o->kind->name, what);
   diag_label(d, "needs %s", noun);
   if (o->span.source == at.source)
-    diag_also(d, o->span, "has no %s", strncmp(noun, "a ", 2) == 0 ? noun + 2 : noun);
-  diag_note(d, "`tfec protocols` shows what each protocol can do");
+    diag_also(d, o->span, "has no %s", strncmp(noun, "a ", 2) == 0    ? noun + 2
+                                    : strncmp(noun, "an ", 3) == 0 ? noun + 3
+                                                                   : noun);
+  diag_note(d, "protocol/%s.tfe shows what it can do", o->kind->name);
   if (cx->open.count)
     diag_help(d, "compute it at one party: reveal the operands there, or share its result");
   return &value_poison;
@@ -303,12 +301,12 @@ static const Value *bools_differ(Checker *cx, const Value *x, const Value *y, Sh
 
 static const Value *private_compare(Checker *cx, OpKind kind, const Value *x, const Value *y, Shape shape,
                                     Span at) {
-  if (x->elem == EL_BOOL && !is_clear_kind(cx)) {
+  if (check_kind_has(cx, op_info[kind].name))
+    return ew2(cx, kind, x, y, EL_BOOL, shape, at);
+  if (x->elem == EL_BOOL) {
     const Value *differ = bools_differ(cx, x, y, shape, at);
     return kind == OP_NE ? differ : negated(cx, differ, at);
   }
-  if (check_kind_has(cx, op_info[kind].name))
-    return ew2(cx, kind, x, y, EL_BOOL, shape, at);
   if (!check_kind_has(cx, "less"))
     return missing(cx, "compare private values", "a comparison", at);
   if (kind == OP_LE)
@@ -406,8 +404,9 @@ const Value *tensor_binary(Checker *cx, OpKind kind, const Value *x, const Value
   if ((kind == OP_MIN2 || kind == OP_MAX2) && !native(cx, kind, place)) {
     if (!check_kind_has(cx, "less"))
       return missing(cx, "compare private values", "a comparison", at);
-    const Value *c = kind == OP_MIN2 ? less(cx, x, y, shape, at) : less(cx, y, x, shape, at);
-    return tensor_select(cx, c, x, y, shape, e, at);
+    /* x - y is what is compared and what is chosen, so that a protocol opens one value */
+    const Value *c = less(cx, x, y, shape, at);
+    return tensor_select(cx, kind == OP_MIN2 ? c : negated(cx, c, at), x, y, shape, e, at);
   }
   if (!native(cx, kind, place))
     return missing(cx, what_of(cx, kind), noun_of(kind), at);
@@ -423,8 +422,11 @@ static const Value *private_sign(Checker *cx, OpKind kind, const Value *x, const
   if (!check_kind_has(cx, "less"))
     return missing(cx, "compare private values", "a comparison", at);
   const Value *negative = less(cx, x, zero, x->shape, at);
-  if (kind == OP_ABS)
-    return tensor_select(cx, negative, ew1(cx, OP_NEG, x, x->elem, at), x, x->shape, e, at);
+  if (kind == OP_ABS) { /* x - 2 min(x, 0): x is what is compared and what is chosen */
+    const Value *below = tensor_select(cx, negative, x, zero, x->shape, e, at);
+    const Value *twice = ew2(cx, OP_MUL, value_int(cx->arena, 2), below, x->elem, x->shape, at);
+    return ew2(cx, OP_SUB, x, twice, x->elem, x->shape, at);
+  }
   const Value *positive = less(cx, zero, x, x->shape, at);
   const Value *plus =
       x->elem == EL_FIXED ? tensor_to_fixed(cx, positive, at) : tensor_to_int(cx, positive, at);
@@ -543,15 +545,28 @@ static const Value *joined(Checker *cx, const Value *pairs, const Value *before,
   return tensor_concat(cx, parts, 2, 0, shape, NULL, at);
 }
 
-static const Value *combine(Checker *cx, OpKind kind, const Value *x, const Value *y, const Value **choose,
+/* Which of two neighbours is better: the second only if it is strictly. */
+typedef struct Choice {
+  const Value *c;
+  bool swapped; /* c chooses the second */
+} Choice;
+
+static const Value *chosen(Checker *cx, const Choice *choice, const Value *x, const Value *y, Span at) {
+  return tensor_select(cx, choice->c, choice->swapped ? y : x, choice->swapped ? x : y, x->shape, NULL, at);
+}
+
+static const Value *combine(Checker *cx, OpKind kind, const Value *x, const Value *y, Choice *choice,
                             Span at) {
   if (kind == OP_ANY)
     return either(cx, x, y, x->shape, at);
   if (kind == OP_ALL)
     return ew2(cx, OP_AND, x, y, EL_BOOL, x->shape, at);
   bool largest = kind == OP_RMAX || kind == OP_ARGMAX;
-  *choose = largest ? less(cx, x, y, x->shape, at) : less(cx, y, x, x->shape, at); /* y is strictly better */
-  return tensor_select(cx, *choose, y, x, x->shape, NULL, at);
+  if (largest) /* the same difference is compared and chosen, as in tensor_binary */
+    *choice = (Choice){negated(cx, less(cx, x, y, x->shape, at), at), false};
+  else
+    *choice = (Choice){less(cx, y, x, x->shape, at), true};
+  return chosen(cx, choice, x, y, at);
 }
 
 /* Halves the first axis until one row is left, pairing neighbours so that the first of equals wins. */
@@ -568,15 +583,14 @@ static const Value *tournament(Checker *cx, OpKind kind, const Value *x, Span at
   }
   while (x->kind == VAL_TENSOR && x->shape.dim[0] > 1) {
     int64_t half = x->shape.dim[0] / 2;
-    const Value *choose = NULL;
+    Choice choice = {0};
     const Value *best =
-        combine(cx, kind, neighbours(cx, x, half, 0, at), neighbours(cx, x, half, 1, at), &choose, at);
+        combine(cx, kind, neighbours(cx, x, half, 0, at), neighbours(cx, x, half, 1, at), &choice, at);
     if (best->kind != VAL_TENSOR)
       return &value_poison;
     if (indexed) {
       const Value *first = neighbours(cx, index, half, 0, at), *second = neighbours(cx, index, half, 1, at);
-      const Value *chosen = tensor_select(cx, choose, second, first, best->shape, NULL, at);
-      index = joined(cx, chosen, index, half, at);
+      index = joined(cx, chosen(cx, &choice, first, second, at), index, half, at);
     }
     x = joined(cx, best, x, half, at);
   }

@@ -76,6 +76,11 @@ static void note_range(TfeCtx *ctx, int64_t whole, int64_t site) {
   tfe_note_site(ctx, site);
 }
 
+static void note_int_range(TfeCtx *ctx, int64_t whole, int64_t site) {
+  tfe_note(ctx, "the protocol holds ints below 2^%lld", (long long)whole);
+  tfe_note_site(ctx, site);
+}
+
 /* -- encoding -------------------------------------------------------------------------------------------- */
 
 /* A whole number modulo 2^64, any finite x. */
@@ -129,8 +134,8 @@ TfeStatus tfe_encode_int(TfeCtx *ctx, uint64_t *out, const uint64_t *in, int64_t
   if (bad < n) {
     tfe_fail(ctx, TFE_INPUT_RANGE, "a value does not fit the protocol: %lld at [%lld]", (long long)in[bad],
              (long long)bad);
-    note_range(ctx, whole, site);
-    tfe_help(ctx, "scale the values, or compile with a larger `whole`");
+    note_int_range(ctx, whole, site);
+    tfe_help(ctx, "scale the values");
     return TFE_INPUT_RANGE;
   }
   uint64_t mask = mask_of(bits);
@@ -159,10 +164,14 @@ static int64_t count_of(const int64_t *dims, int64_t rank) {
   return n;
 }
 
-static void note_clear_range(TfeCtx *ctx, int64_t whole, int64_t site) {
-  tfe_note_site(ctx, site);
-  note_range(ctx, whole, -1);
-  tfe_help(ctx, "scale the inputs, or compile with a larger `whole`");
+/* " at [1, 2]"; nothing for a single number. */
+static void element_text(char text[ELEMENT_TEXT], int64_t element, const int64_t *dims, int64_t rank) {
+  static const char at[] = " at ";
+  text[0] = 0;
+  if (rank == 0)
+    return;
+  memcpy(text, at, sizeof at);
+  tfe_check_element(text + sizeof at - 1, ELEMENT_TEXT - sizeof at + 1, element, dims, rank);
 }
 
 TfeStatus tfe_bounded(TfeCtx *ctx, const uint64_t *in, const int64_t *dims, int64_t rank, int64_t whole,
@@ -171,13 +180,15 @@ TfeStatus tfe_bounded(TfeCtx *ctx, const uint64_t *in, const int64_t *dims, int6
   if (bad == n)
     return TFE_OK;
   char element[ELEMENT_TEXT];
-  tfe_check_element(element, sizeof element, bad, dims, rank);
+  element_text(element, bad, dims, rank);
   double x = to_double(in[bad]);
   if (x != x)
-    tfe_fail(ctx, TFE_RANGE, "a value is not a number any more: NaN at %s", element);
+    tfe_fail(ctx, TFE_RANGE, "a value is not a number any more: NaN%s", element);
   else
-    tfe_fail(ctx, TFE_RANGE, "a value left the declared range: %.6g at %s", x, element);
-  note_clear_range(ctx, whole, site);
+    tfe_fail(ctx, TFE_RANGE, "a value left the declared range: %.6g%s", x, element);
+  tfe_note_site(ctx, site);
+  note_range(ctx, whole, -1);
+  tfe_help(ctx, "scale the inputs, or compile with a larger `whole`");
   return TFE_RANGE;
 }
 
@@ -187,8 +198,10 @@ TfeStatus tfe_bounded_int(TfeCtx *ctx, const uint64_t *in, const int64_t *dims, 
   if (bad == n)
     return TFE_OK;
   char element[ELEMENT_TEXT];
-  tfe_check_element(element, sizeof element, bad, dims, rank);
-  tfe_fail(ctx, TFE_RANGE, "a value left the declared range: %lld at %s", (long long)in[bad], element);
-  note_clear_range(ctx, whole, site);
+  element_text(element, bad, dims, rank);
+  tfe_fail(ctx, TFE_RANGE, "a value left the declared range: %lld%s", (long long)in[bad], element);
+  tfe_note_site(ctx, site);
+  note_int_range(ctx, whole, -1);
+  tfe_help(ctx, "scale the inputs, or use fixed numbers");
   return TFE_RANGE;
 }

@@ -49,6 +49,7 @@ struct TfeCtx {
   /* settings of the command line that several parts read */
   double wait_seconds;    /* for a peer to come: --wait */
   double timeout_seconds; /* for a peer to answer: --timeout */
+  double round_trip, bandwidth; /* of the emulated network: seconds, bit/s; 0: none (--rtt, --bandwidth) */
   bool quiet, verbose;
   char *party_names;         /* TFE_NAME_BYTES for each party */
   uint64_t allocations;      /* calls of tfe_alloc so far */

@@ -8,7 +8,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum OptionKind { FLAG, COMMAND, TEXT, TEXTS, SECONDS, INDEX, DESCRIPTOR, SEED, PROGRESS } OptionKind;
+#include "include/units.h"
+
+typedef enum OptionKind {
+  FLAG,
+  COMMAND,
+  TEXT,
+  TEXTS,
+  SECONDS,
+  INDEX,
+  DESCRIPTOR,
+  SEED,
+  PROGRESS,
+  TIME,
+  RATE
+} OptionKind;
 
 typedef struct Option {
   const char *name; /* without -- */
@@ -41,6 +55,8 @@ static const Option options_table[] = {
     {"stats", 0, TEXT, AT(stats), 0, "FILE", "write rounds, messages and bytes to FILE as JSON"},
     {"wait", 0, SECONDS, AT(wait), 0, "SECONDS", "how long to wait for all parties to come (60)"},
     {"timeout", 0, SECONDS, AT(timeout), 0, "SECONDS", "how long a party may say nothing (300)"},
+    {"rtt", 0, TIME, AT(round_trip), 0, "TIME", "trials: emulate a network of this round-trip time, as 40ms"},
+    {"bandwidth", 0, RATE, AT(bandwidth), 0, "RATE", "trials: emulate an uplink of this rate, as 100Mbit"},
     {"allow-clear", 0, FLAG, AT(allow_clear), 0, NULL,
      "run even though a protocol of the program hides nothing"},
     {"verbose", 'v', FLAG, AT(verbose), 0, NULL, "show the log on standard error"},
@@ -116,6 +132,12 @@ static TfeStatus options_set(TfeCtx *ctx, TfeOptions *options, const Option *opt
   case TEXTS: return options_append(ctx, member, value);
   case SECONDS: return options_seconds(ctx, member, option, value);
   case PROGRESS: return options_progress(ctx, member, option, value);
+  case TIME:
+    *(double *)member = tfe_units_rtt(value);
+    return *(double *)member >= 0 ? TFE_OK : options_wrong(ctx, option, value, TFE_UNITS_RTT);
+  case RATE:
+    *(double *)member = tfe_units_rate(value);
+    return *(double *)member >= 0 ? TFE_OK : options_wrong(ctx, option, value, TFE_UNITS_RATE);
   case INDEX:
     if (!options_number(value, INT32_MAX, &number))
       return options_wrong(ctx, option, value, "a number from 0");

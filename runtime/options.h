@@ -37,6 +37,7 @@ typedef struct TfeOptions {
   TfeProgressMode progress;
   bool quiet, verbose, allow_clear, renew;
   double wait, timeout;
+  double round_trip, bandwidth; /* seconds, bit/s; 0: none */
 } TfeOptions;
 
 /* Errors are R0501 in ctx. tfe_options_free in any case. */

@@ -310,6 +310,8 @@ static int party_main(Party *party, const TfeProgram *program, int argc, char **
     return party_report(party);
   ctx->wait_seconds = options->wait;
   ctx->timeout_seconds = options->timeout;
+  ctx->round_trip = options->round_trip;
+  ctx->bandwidth = options->bandwidth;
   ctx->quiet = options->quiet;
   ctx->verbose = options->verbose;
   switch (options->command) {

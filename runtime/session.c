@@ -18,10 +18,11 @@
 #include <openssl/sha.h>
 
 #include "chan/chan.h"
+#include "gate/hash.h"
 #include "prg.h"
 #include "progress.h"
 
-enum { CARD = 'C', OPENING = 'O', NONCE = 32, PART = 8, BLIND = 16, TEXT_LIMIT = 64 << 10 };
+enum { CARD = 'C', OPENING = 'O', READY = 'R', NONCE = 32, PART = 8, BLIND = 16, TEXT_LIMIT = 64 << 10 };
 #define CARD_MAGIC UINT32_C(0x31656674) /* "tfe1" */
 
 /* A text inside a card; not ended by NUL. */
@@ -212,12 +213,15 @@ static bool session_parameter(const Card *card, int index, Text *name, Text *val
   return false;
 }
 
+/* A parameter that is not on a card has the value that the program's text gives it. */
+static const Text session_default = {"default", 7};
+
 static Text session_value(const Card *card, Text wanted) {
   Text name, value;
   for (int i = 0; session_parameter(card, i, &name, &value); i++)
     if (session_same_text(name, wanted))
       return value;
-  return (Text){"none", 4};
+  return session_default;
 }
 
 static void session_note_program(TfeCtx *ctx, const char *whose, const Card *card) {
@@ -226,6 +230,18 @@ static void session_note_program(TfeCtx *ctx, const char *whose, const Card *car
   tfe_note(ctx, "%-7s %.4s %.4s %.4s %.4s …  %s, %s", whose, hash, hash + (strlen(hash) >= 4 ? 4 : 0),
            hash + (strlen(hash) >= 8 ? 8 : 0), hash + (strlen(hash) >= 12 ? 12 : 0),
            session_show(card->source, source), session_show(card->compiler, compiler));
+}
+
+/* Parameters on our card that have another value on theirs; if `theirs_only`, those that are only on theirs. */
+static void session_note_differences(TfeCtx *ctx, const Card *ours, const Card *theirs, bool theirs_only) {
+  Text parameter, value;
+  char name[128], a[128], b[128];
+  for (int i = 0; session_parameter(theirs_only ? theirs : ours, i, &parameter, &value); i++) {
+    Text here = session_value(ours, parameter), there = session_value(theirs, parameter);
+    if (!session_same_text(here, there) && (!theirs_only || here.at == session_default.at))
+      tfe_note(ctx, "they differ in: param %s (ours %s, theirs %s)", session_show(parameter, name),
+               session_show(here, a), session_show(there, b));
+  }
 }
 
 static TfeStatus session_other_program(Session *s, const Card *theirs, int64_t party) {
@@ -243,14 +259,8 @@ static TfeStatus session_other_program(Session *s, const Card *theirs, int64_t p
   }
   session_note_program(ctx, "ours", ours);
   session_note_program(ctx, "theirs", theirs);
-  Text parameter, value;
-  char a[128], b[128], c[128];
-  for (int i = 0; session_parameter(ours, i, &parameter, &value); i++) {
-    Text other = session_value(theirs, parameter);
-    if (!session_same_text(value, other))
-      tfe_note(ctx, "they differ in: param %s (ours %s, theirs %s)", session_show(parameter, a),
-               session_show(value, b), session_show(other, c));
-  }
+  session_note_differences(ctx, ours, theirs, false);
+  session_note_differences(ctx, ours, theirs, true);
   tfe_help(ctx, "compile once and copy, or compile with the same -D options; compare with `%s --hash`",
            ctx->binary);
   return status;
@@ -283,11 +293,16 @@ static TfeStatus session_other_parameters(Session *s) {
   return tfe_fail(ctx, TFE_PARAMETERS_DIFFER, "parties were started with different parameters");
 }
 
+/* The programs are the same, so whoever set a parameter to its default agrees with whoever did not set it. */
 static TfeStatus session_compare_parameter(Session *s, Text parameter) {
-  const Card *ours = &s->cards[s->ctx->party];
-  Text value = session_value(ours, parameter);
+  Text set = session_default;
   for (int64_t p = 0; p < s->count; p++) {
-    if (s->cards[p].raw == NULL || session_same_text(value, session_value(&s->cards[p], parameter)))
+    Text value = s->cards[p].raw ? session_value(&s->cards[p], parameter) : session_default;
+    if (value.at == session_default.at)
+      continue;
+    if (set.at == session_default.at)
+      set = value;
+    if (session_same_text(value, set))
       continue;
     char name[128];
     TfeStatus status = session_other_parameters(s);
@@ -390,8 +405,11 @@ static TfeStatus session_hear(Session *s, int64_t awaited) {
   uint8_t *raw = data;
   if (bytes > 0 && raw[0] == CARD)
     return session_take_card(s, from, raw, bytes);
-  TfeStatus status = bytes > 0 && raw[0] == OPENING ? session_take_opening(s, from, raw, bytes)
-                                                    : session_bad(s, from, "a message of an unknown kind");
+  TfeStatus status = TFE_OK; /* READY asks for nothing: its sender was faster */
+  if (bytes > 0 && raw[0] == OPENING)
+    status = session_take_opening(s, from, raw, bytes);
+  else if (bytes != 1 || raw[0] != READY)
+    status = session_bad(s, from, "a message of an unknown kind");
   free(raw);
   return status;
 }
@@ -423,7 +441,9 @@ static TfeStatus session_exchange(Session *s) {
   TRY(session_pass_on(s, -1, opening, sizeof opening));
   for (int64_t missing; (missing = session_missing(s, true)) >= 0;)
     TRY(session_hear(s, missing));
-  return TFE_OK;
+  /* Whatever else arrives is known here: nothing will be passed on any more. Behind this mark the traffic of
+   * a link depends on the program alone. */
+  return session_pass_on(s, -1, &(uint8_t){READY}, 1);
 }
 
 /* ------------------------------------------------------------------------------------------- what follows */
@@ -467,6 +487,8 @@ static TfeStatus session_keys(Session *s, bool has_seed, uint64_t seed) {
   TfeCtx *ctx = s->ctx;
   uint8_t own[TFE_KEY_BYTES], digest[SHA256_DIGEST_LENGTH];
   TRY(session_digest(s, "tfe session", false, s->id));
+  TRY(session_digest(s, "tfe comparison keys", false, digest));
+  tfe_hash_set_key(digest);
   TRY(session_digest(s, "tfe public seed", true, digest));
   if (ctx->keys == NULL)
     TRY(tfe_keys_init(ctx));

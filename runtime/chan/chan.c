@@ -38,7 +38,7 @@ static const double spin_seconds = 50e-6, farewell_seconds = 2;
 
 static TfeStatus chan_allocate(TfeCtx *ctx, int64_t count) {
   TfeChan *chan = NULL;
-  size_t slots = (size_t)count + CHAN_STRANGERS + 2;
+  size_t slots = (size_t)count + CHAN_STRANGERS + CHAN_POLLS;
   TRY(tfe_alloc(ctx, sizeof *chan, &chan));
   ctx->chan = chan;
   chan->listen_fd = -1;
@@ -68,6 +68,7 @@ TfeStatus tfe_chan_init(TfeCtx *ctx, const TfePeer *peers, const TfeIdentity *me
     chan->links[p].flags = p == ctx->party ? 0 : flags[p];
   }
   TRY(chan_tls_setup(ctx, me, &chan->setup));
+  TRY(shape_new(ctx, &chan->shape));
   return connect_listen(ctx);
 }
 
@@ -86,7 +87,7 @@ void tfe_chan_free(TfeCtx *ctx) {
   TfeChan *chan = ctx->chan;
   if (chan == NULL)
     return;
-  size_t slots = (size_t)chan->count + CHAN_STRANGERS + 2;
+  size_t slots = (size_t)chan->count + CHAN_STRANGERS + CHAN_POLLS;
   for (int64_t p = 0; chan->links != NULL && p < chan->count; p++) {
     conn_free(chan->links[p].conn);
     chan_forget_controls(&chan->links[p]);
@@ -96,6 +97,7 @@ void tfe_chan_free(TfeCtx *ctx) {
   if (chan->listen_fd >= 0)
     close(chan->listen_fd);
   chan_tls_setup_free(chan->setup);
+  shape_free(chan->shape);
   tfe_release(chan->message, chan->message_capacity);
   tfe_release(chan->links, (size_t)chan->count * sizeof *chan->links);
   tfe_release(chan->polls, slots * sizeof *chan->polls);
@@ -231,11 +233,11 @@ static nfds_t chan_poll_list(TfeChan *chan, double now) {
   nfds_t count = 0;
   chan_poll_add(chan, &count, tfe_stop_fd(), POLLIN, NULL, -1);
   chan_poll_add(chan, &count, now >= chan->listen_again ? chan->listen_fd : -1, POLLIN, NULL, -1);
+  chan_poll_add(chan, &count, shape_room_fd(chan->shape), POLLIN, NULL, -1);
   for (int i = 0; i < CHAN_STRANGERS; i++) {
     Conn *conn = chan->strangers[i];
     if (conn != NULL)
-      chan_poll_add(chan, &count, conn->fd, (short)(POLLIN | (conn_wants_out(conn) ? POLLOUT : 0)), conn,
-                    -1 - i);
+      chan_poll_add(chan, &count, conn->fd, (short)(POLLIN | conn_poll_out(conn)), conn, -1 - i);
   }
   for (int64_t p = 0; p < chan->count; p++) {
     Conn *conn = chan->links[p].conn;
@@ -244,7 +246,7 @@ static nfds_t chan_poll_list(TfeChan *chan, double now) {
     short events = chan_may_read(chan, p) ? POLLIN : POLLRDHUP;
     if (conn->stage == CONN_DIALLING)
       events = 0;
-    chan_poll_add(chan, &count, conn->fd, (short)(events | (conn_wants_out(conn) ? POLLOUT : 0)), conn, p);
+    chan_poll_add(chan, &count, conn->fd, (short)(events | conn_poll_out(conn)), conn, p);
   }
   return count;
 }
@@ -262,13 +264,21 @@ static void chan_serve(TfeCtx *ctx, int64_t peer, short events) {
     chan_receive(ctx, peer);
 }
 
+/* The emulated network has room again. */
+static void chan_push_all(TfeChan *chan) {
+  shape_room_seen(chan->shape);
+  for (int64_t p = 0; p < chan->count; p++)
+    if (chan->links[p].conn != NULL)
+      conn_push(chan->links[p].conn);
+}
+
 TfeStatus chan_turn(TfeCtx *ctx, int milliseconds) {
   TfeChan *chan = ctx->chan;
   nfds_t count = chan_poll_list(chan, conn_now());
   int ready = poll(chan->polls, count, milliseconds);
   if (ready < 0 && errno != EINTR)
     return tfe_fail(ctx, TFE_SYSTEM, "poll: %s", strerror(errno));
-  for (nfds_t i = 2; ready > 0 && i < count; i++) {
+  for (nfds_t i = CHAN_POLLS; ready > 0 && i < count; i++) {
     short events = chan->polls[i].revents;
     int64_t link = chan->polled_link[i];
     if (events == 0)
@@ -280,6 +290,8 @@ TfeStatus chan_turn(TfeCtx *ctx, int milliseconds) {
   }
   if (ready > 0 && chan->polls[1].revents != 0) /* last: it may reuse places of strangers */
     connect_accept(ctx);
+  if (ready > 0 && chan->polls[2].revents != 0)
+    chan_push_all(chan);
   connect_expire(ctx);
   return ctx->error;
 }
@@ -324,6 +336,16 @@ static TfeStatus chan_lost(TfeCtx *ctx, int64_t peer, TfeStatus status, const ch
   return status;
 }
 
+/* " (10.1.0.2:7700)"; empty for a party that we have no connection to. */
+static const char *chan_where(const TfeCtx *ctx, int64_t party) {
+  static _Thread_local char text[304];
+  const ChanLink *link = &ctx->chan->links[party];
+  text[0] = '\0';
+  if (link->flags != 0 && (link->conn != NULL || link->where->host[0] != '\0'))
+    snprintf(text, sizeof text, " (%s)", tfe_chan_address(ctx, party));
+  return text;
+}
+
 /* A peer said ABORT, for itself or for another party that it lost. */
 static TfeStatus chan_told(TfeCtx *ctx) {
   const TfeChan *chan = ctx->chan;
@@ -337,7 +359,8 @@ static TfeStatus chan_told(TfeCtx *ctx) {
     status = tfe_fail(ctx, TFE_LOST_PEER, "%s stopped because of this party: %s (%s)", teller,
                       chan_page(reason), tfe_status_code(reason));
   } else if (!itself && reason == TFE_LOST_PEER) {
-    status = tfe_fail(ctx, TFE_LOST_PEER, "lost %s %s", name, chan_when(chan));
+    status = tfe_fail(ctx, TFE_LOST_PEER, "lost %s%s %s", name, chan_where(ctx, chan->told_culprit),
+                      chan_when(chan));
   } else if (!itself && reason == TFE_UNREACHABLE) {
     status = tfe_fail(ctx, TFE_UNREACHABLE, "%s cannot be reached by %s", name, teller);
   } else {
@@ -740,7 +763,7 @@ static bool chan_farewell(TfeChan *chan) {
       conn_end(conn);
       conn_push(conn);
       if (!conn_wants_out(conn))
-        shutdown(conn->fd, SHUT_WR);
+        conn_shut(conn);
     }
     over = over && conn_delivered(conn);
   }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,16 +57,20 @@ void conn_tune(int fd) {
   conn_buffer(fd, SO_RCVBUF, "/proc/sys/net/core/rmem_max");
 }
 
-Conn *conn_new(int fd, TlsSetup *setup, bool dial, const char *address) {
+Conn *conn_new(int fd, TlsSetup *setup, Shape *shape, bool dial, const char *address) {
   Conn *conn = calloc(1, sizeof *conn);
   Tls *tls = conn ? chan_tls_new(setup, dial) : NULL;
-  if (tls == NULL) {
+  ShapeConn *shaped = tls && shape ? shape_open(shape, fd) : NULL;
+  if (tls == NULL || (shape != NULL && shaped == NULL)) {
+    if (tls != NULL)
+      chan_tls_free(tls);
     free(conn);
     close(fd);
     return NULL;
   }
   conn->fd = fd;
   conn->tls = tls;
+  conn->shaped = shaped;
   conn->dial = dial;
   conn->stage = dial ? CONN_DIALLING : CONN_HANDSHAKE;
   conn->opened = conn_now();
@@ -74,8 +79,11 @@ Conn *conn_new(int fd, TlsSetup *setup, bool dial, const char *address) {
 }
 
 void conn_close(Conn *conn, const char *why) {
-  if (conn->fd >= 0)
+  if (conn->shaped != NULL)
+    shape_close(conn->shaped);
+  else if (conn->fd >= 0)
     close(conn->fd);
+  conn->shaped = NULL;
   conn->fd = -1;
   conn->stage = CONN_DEAD;
   if (why != NULL && conn->why[0] == '\0')
@@ -200,6 +208,11 @@ bool conn_wants_out(const Conn *conn) {
   return pending > 0 || (conn->stage > CONN_JUDGE && (conn->plain_left > 0 || conn->control_bytes > 0));
 }
 
+short conn_poll_out(const Conn *conn) {
+  bool network = conn->shaped == NULL || conn->stage == CONN_DIALLING;
+  return network && conn_wants_out(conn) ? POLLOUT : 0;
+}
+
 /* The next plaintext into TLS; a message under way always goes first, so that no control message ends up
  * inside it. */
 static bool conn_encrypt(Conn *conn) {
@@ -237,7 +250,8 @@ bool conn_push(Conn *conn) {
       if (pending == 0)
         return true;
     }
-    ssize_t bytes = send(conn->fd, data, pending, MSG_DONTWAIT | MSG_NOSIGNAL);
+    ssize_t bytes = conn->shaped ? shape_send(conn->shaped, data, pending)
+                                 : send(conn->fd, data, pending, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (bytes < 0 && errno == EINTR)
       continue;
     if (bytes < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
@@ -276,10 +290,17 @@ void conn_end(Conn *conn) {
   chan_tls_end(conn->tls);
 }
 
+void conn_shut(Conn *conn) {
+  if (conn->shaped != NULL)
+    shape_shut(conn->shaped);
+  else
+    shutdown(conn->fd, SHUT_WR);
+}
+
 bool conn_delivered(const Conn *conn) {
   if (conn->fd < 0 || conn->mute)
     return true;
-  if (conn_wants_out(conn) || !conn->end_said)
+  if (conn_wants_out(conn) || !conn->end_said || (conn->shaped != NULL && shape_held(conn->shaped) > 0))
     return false;
   int unacknowledged = 0;
   return ioctl(conn->fd, SIOCOUTQ, &unacknowledged) != 0 || unacknowledged == 0;

@@ -10,6 +10,7 @@
 
 #include "chan_tls.h"
 #include "frame.h"
+#include "shape.h"
 
 typedef enum ConnStage {
   CONN_DIALLING, /* connect() is under way */
@@ -24,6 +25,7 @@ typedef enum ConnStage {
 typedef struct Conn {
   int fd;
   Tls *tls;
+  ShapeConn *shaped; /* NULL: no network is emulated */
   ConnStage stage;
   bool dial;
   bool ended; /* the peer sends no more */
@@ -35,7 +37,7 @@ typedef struct Conn {
   uint8_t *control; /* control messages that wait, owned */
   size_t control_bytes, control_capacity;
   uint64_t plain_in; /* plaintext bytes received */
-  uint64_t out;      /* ciphertext bytes given to the kernel */
+  uint64_t out;      /* ciphertext bytes given to the kernel, or to the emulated network */
   double opened;     /* when the current stage began, seconds */
   char address[80];  /* of the other end */
   char why[200];     /* it broke */
@@ -44,8 +46,8 @@ typedef struct Conn {
 double conn_now(void); /* seconds of a clock that never jumps */
 /* Options of every socket of ours: no delay, keep-alive, cubic, close on exec. */
 void conn_tune(int fd);
-/* Takes fd, also when it fails (NULL: no memory). */
-Conn *conn_new(int fd, TlsSetup *setup, bool dial, const char *address);
+/* Takes fd, also when it fails (NULL: no memory). shape: NULL, or the uplink of this party. */
+Conn *conn_new(int fd, TlsSetup *setup, Shape *shape, bool dial, const char *address);
 void conn_free(Conn *conn);
 /* Closes the socket, keeps the queue. */
 void conn_close(Conn *conn, const char *why);
@@ -61,6 +63,8 @@ bool conn_digest(Conn *conn);
 bool conn_discard(Conn *conn);
 
 bool conn_wants_out(const Conn *conn);
+/* POLLOUT if that is what conn_push waits for, else 0. */
+short conn_poll_out(const Conn *conn);
 /* Encrypts and sends as far as the kernel takes it; false: the connection takes nothing any more. */
 bool conn_push(Conn *conn);
 /* Appends a control message to what is to be sent; false: no memory. */
@@ -69,5 +73,7 @@ bool conn_control(Conn *conn, uint32_t number, const void *data, size_t bytes);
 bool conn_delivered(const Conn *conn);
 /* Nothing will be sent after what waits now. */
 void conn_end(Conn *conn);
+/* Ends our half of the connection below TLS, after what has been pushed. */
+void conn_shut(Conn *conn);
 
 #endif

@@ -129,7 +129,7 @@ void connect_accept(TfeCtx *ctx) {
     conn_tune(fd);
     connect_socket_text((struct sockaddr *)&address, size, text, sizeof text);
     int place = connect_place(ctx);
-    chan->strangers[place] = conn_new(fd, chan->setup, false, text);
+    chan->strangers[place] = conn_new(fd, chan->setup, chan->shape, false, text);
   }
 }
 
@@ -168,7 +168,7 @@ __attribute__((format(printf, 4, 5))) static void connect_refuse(TfeCtx *ctx, in
   conn_push(conn);
   conn_end(conn);
   conn_push(conn);
-  shutdown(conn->fd, SHUT_WR);
+  conn_shut(conn);
 }
 
 /* The party among those that dial us to which this connection belongs; -1 none, and *why. */
@@ -184,11 +184,12 @@ static int64_t connect_whose(TfeCtx *ctx, Conn *conn, TfeStatus *status, char *w
   }
   *status = TFE_WRONG_KEY;
   char name[80];
-  if (has_key)
+  bool by_key = has_key && chan->me->roots == NULL;
+  if (by_key)
     tfe_identity_short(key, name);
   else
     chan_tls_peer_name(conn->tls, name, sizeof name);
-  snprintf(why, size, "%s does not know %s %s", ctx->name, has_key ? "the key" : "the certificate of", name);
+  snprintf(why, size, "%s does not know %s %s", ctx->name, by_key ? "the key" : "the certificate of", name);
   for (int64_t p = 0; p < chan->count && chan->me->roots != NULL; p++) {
     const ChanLink *link = &chan->links[p];
     char reason[160];
@@ -301,7 +302,7 @@ static void connect_dial(TfeCtx *ctx, int64_t peer) {
     if (fd >= 0)
       close(fd);
   } else {
-    link->conn = conn_new(fd, chan->setup, true, tfe_chan_address(ctx, peer));
+    link->conn = conn_new(fd, chan->setup, chan->shape, true, tfe_chan_address(ctx, peer));
     if (link->conn == NULL)
       connect_failed(link, "memory ran out");
   }
@@ -355,8 +356,10 @@ static bool connect_judge_dialled(TfeCtx *ctx, int64_t peer) {
       tfe_help(ctx, "the certificate of %s must have this name as subject alternative name or CN", name);
     } else {
       tfe_fail(ctx, TFE_CERTIFICATE, "certificate of %s %s", name, why);
-      tfe_help(ctx, "renew it on %s, or use pinned keys (`party-%s keygen`), which do not expire", name,
-               name);
+      if (verdict == TLS_EXPIRED)
+        tfe_help(ctx, "renew it on %s, or use pinned keys (`keygen`), which do not expire", name);
+      else
+        tfe_help(ctx, "%s needs a certificate of an authority that --ca names", name);
     }
     return false;
   }
@@ -391,6 +394,8 @@ static void connect_refused(TfeCtx *ctx, int64_t peer, const uint8_t *words, siz
            text);
   if (status == TFE_DUPLICATE) {
     tfe_help(ctx, "another %s runs already; stop it first", ctx->binary);
+  } else if (status == TFE_CERTIFICATE) {
+    tfe_help(ctx, "--cert must name a certificate in force, of an authority that %s knows", name);
   } else if (status == TFE_WRONG_KEY && ctx->chan->me->has_public_key) {
     char key[TFE_IDENTITY_TEXT_BYTES];
     tfe_identity_text(ctx->chan->me->public_key, key);

@@ -20,6 +20,7 @@ enum { CHAN_WELCOME, CHAN_REFUSE, CHAN_SESSION, CHAN_DONE, CHAN_ABORT, CHAN_ALIV
 enum {
   CHAN_STRANGERS = 32,           /* connections that have not said who they are */
   CHAN_SESSION_LIMIT = 16 << 20, /* bytes of session messages that may wait, for each peer */
+  CHAN_POLLS = 3,                /* descriptors of the event loop itself: stop, listen, room */
 };
 
 typedef struct ChanControl {
@@ -51,6 +52,7 @@ struct TfeChan {
   const TfePeer *peers;
   const TfeIdentity *me;
   TlsSetup *setup;
+  Shape *shape; /* NULL: no network is emulated */
   int listen_fd;
   char listen_text[300];
   double listen_again; /* no accept before this time: out of descriptors */

@@ -1,9 +1,10 @@
 /* What is on the wire: runs a command in a network namespace of its own, captures everything that crosses its loopback, and
  * checks that every TCP byte belongs to a well-formed TLS record, that each connection negotiated TLS 1.3, and that nothing
- * else was sent. Prints, for each direction of each connection, the sizes of its records, sorted so that two runs of one
- * program can be compared line by line.
+ * else was sent. Prints, for each direction of each connection, the sizes of its encrypted records, sorted so that two runs of
+ * one program can be compared line by line; with --after SIZE only those behind the first record of that size.
  *
- *   capture COMMAND [ARG...]      exit 0; 1: something else than TLS 1.3; 77: not permitted here (needs root); else the command's
+ *   capture [--after SIZE] COMMAND [ARG...]     exit 0; 1: something else than TLS 1.3; 77: not permitted here (needs root);
+ *                                               else the command's
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -39,6 +40,7 @@ typedef struct Flow {
 static Flow flows[MAX_FLOWS];
 static int flow_count;
 static long other_packets;
+static size_t after; /* 0: all */
 
 static int skip(const char *what)
 {
@@ -150,7 +152,7 @@ static char *judge(const Flow *f)
   char *text = NULL;
   size_t size = 0;
   FILE *out = open_memstream(&text, &size);
-  bool first = true;
+  bool first = true, shown = after == 0;
   size_t i = 0;
   while (i + 5 <= f->length) {
     const uint8_t *r = f->data + i;
@@ -168,8 +170,9 @@ static char *judge(const Flow *f)
       fclose(out);
       return NULL;
     }
-    if (r[0] == 23)
+    if (r[0] == 23 && shown)
       fprintf(out, "%zu ", n);
+    shown = shown || (r[0] == 23 && n == after);
     first = false;
     i += 5 + n;
   }
@@ -204,8 +207,13 @@ static int report(void)
 
 int main(int argc, char **argv)
 {
+  if (argc > 2 && strcmp(argv[1], "--after") == 0) {
+    after = strtoul(argv[2], NULL, 10);
+    argv += 2;
+    argc -= 2;
+  }
   if (argc < 2) {
-    fprintf(stderr, "usage: capture COMMAND [ARG...]\n");
+    fprintf(stderr, "usage: capture [--after SIZE] COMMAND [ARG...]\n");
     return 2;
   }
   if (unshare(CLONE_NEWNET) != 0 || !loopback_up())

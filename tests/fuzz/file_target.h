@@ -25,8 +25,12 @@ static inline int target_run(Reader read_file, const uint8_t *data, size_t size)
   if (size == 0)
     return 0;
   int choice = data[0];
-  TfeSlot slot = {"x", choice & 16 ? "c1.w" : NULL, 1 + (choice >> 2) % 3, choice & 3, target_dims, "m.tfe:1",
-                  0};
+  TfeSlot slot = {.name = "x",
+                  .field = choice & 16 ? "c1.w" : NULL,
+                  .elem = 1 + (choice >> 2) % 3,
+                  .rank = choice & 3,
+                  .dims = target_dims,
+                  .where = "m.tfe:1"};
   TfeWant want = {&slot, "t", "--input x=t"};
   if (tfe_ctx_init(&ctx, &target_program, 0) != TFE_OK)
     abort();

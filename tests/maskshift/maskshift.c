@@ -3,8 +3,8 @@
  * The choreography is run twice with different private data. The second run chooses each mask so that the message it hides is
  * the one of the first run: mask' = mask + (value - value'). If that is possible for every message at once, whoever receives
  * the messages sees exactly the same in both runs; a mask that hides two values, a mask that its receiver knows, or a value
- * sent without a mask makes some message differ, and is named. Excepted are what the program reveals (the last message before
- * DECODE), and correction words of comparison keys, which are pseudorandom and not one-time-padded.
+ * sent without a mask makes some message differ, and is named. Excepted are what the program reveals (messages with that
+ * label), and correction words of comparison keys, which are pseudorandom and not one-time-padded.
  * The second run must still compute the right results: it is compared with a run on the same data with unshifted masks.
  *
  *   maskshift MODEL.tfe [-D name=value]...      exit 0 and one line of counts, or 1 and the leak
@@ -65,39 +65,9 @@ static void keep(Test *t, const Op *op, uint64_t pass, const uint64_t *value)
 
 /* ---- which messages, which masks -------------------------------------------------------------------------------------- */
 
-typedef struct Uses {
-  const Op *of;
-  bool other;   /* used for something else than being added up and decoded */
-} Uses;
-
-static bool only_decoded(const IrBlock *b, const Op *op);
-
-static bool use_decodes(const IrBlock *b, const Op *user)
-{
-  if (user->kind == OP_DECODE)
-    return true;
-  return (user->kind == OP_ADD || user->kind == OP_SEND) && only_decoded(b, user);
-}
-
-/* Whether all uses of a value within its block lead to DECODE through additions: it belongs to a reveal. */
-static bool only_decoded(const IrBlock *b, const Op *op)
-{
-  bool used = false;
-  for (int i = 0; i < b->ops.count; i++) {
-    const Op *user = b->ops.data[i];
-    for (int k = 0; k < user->args.count; k++)
-      if (user->args.data[k] == op && user->kind != OP_RANDOM) {
-        used = true;
-        if (!use_decodes(b, user))
-          return false;
-      }
-  }
-  return used;
-}
-
 static bool is_reveal(const Op *send)
 {
-  return send->type.elem != EL_RING || only_decoded(send->parent, send);
+  return send->text && strcmp(send->text, "reveal") == 0;
 }
 
 /* The RANDOM among the operands of a masked value, NULL if there is none that the receiver does not know. */
@@ -212,6 +182,46 @@ static void on_shown(void *data, const Op *op, int operand, int party, const uin
     VEC_PUSH(t->arena, &t->shown[t->run], type->elem == EL_FIXED ? ir_bits_fixed(value[i]) : (double)(int64_t)value[i]);
 }
 
+/* ---- data that the program itself holds ---------------------------------------------------------------------------------- */
+
+/* Whether a value follows from the text of the program alone. */
+static bool is_written(const Op *op)
+{
+  OpClass c = op_info[op->kind].class;
+  bool pure = c == OPC_EW || c == OPC_MOVE || c == OPC_REDUCE || c == OPC_BILINEAR;
+  if (op->kind == OP_CONST || op->kind == OP_IOTA || op->kind == OP_ME)
+    return true;
+  for (int i = 0; pure && i < op->args.count; i++)
+    pure = is_written(op->args.data[i]);
+  return pure;
+}
+
+/* What is shared must differ between the runs: written data become inputs. */
+static void vary_shared(Op *op, void *data)
+{
+  Program *p = data;
+  if (op->kind != OP_SHARE)
+    return;
+  Op *v = op->args.data[0];
+  while (v->kind == OP_MEMBER)
+    v = v->args.data[0];
+  if (!is_written(v) || (v->at.kind != PLACE_AT && v->at.kind != PLACE_EACH))
+    return;
+  PartySet owner = party_one(v->at.index);
+  if (v->at.kind == PLACE_EACH)
+    owner = party_range(p->parties.data[v->at.index].first, p->parties.data[v->at.index].count);
+  Slot slot = {.name = "written", .type = v->type, .owner = owner};
+  if (v->site)
+    slot.span = v->site->span;
+  v->kind = OP_INPUT;
+  v->text = slot.name;
+  v->args.count = v->ints.count = 0;
+  v->data = NULL;
+  v->data_count = 0;
+  ir_int(p, v, p->slots.count);
+  VEC_PUSH(p->arena, &p->slots, slot);
+}
+
 /* ---- main ------------------------------------------------------------------------------------------------------------------ */
 
 static Program *compile(Arena *a, Diags *diags, const char *path, const char *const *defines, int count)
@@ -224,6 +234,8 @@ static Program *compile(Arena *a, Diags *diags, const char *path, const char *co
   }
   CheckOptions options = {.defines = defines, .define_count = count};
   Program *joint = check_program(a, diags, source, &options);
+  if (joint)
+    ir_walk(joint->body, vary_shared, joint);
   Program *out = joint ? expand_program(a, diags, joint) : NULL;
   if (out)
     passes_run(out, NULL, NULL);

@@ -54,6 +54,7 @@ struct Net {
   TfePeer peers[PARTIES][PARTIES]; /* as each party sees them */
   int listen_fd[PARTIES];
   double wait[PARTIES], timeout[PARTIES];
+  double round_trip, bandwidth; /* of an emulated network */
   bool absent[PARTIES];
   bool has_seed[PARTIES];
   uint64_t seed[PARTIES];
@@ -180,6 +181,8 @@ static inline void net_party(Net *net, int party) {
   TfeStatus status = tfe_ctx_init(&ctx, &net->programs[party], 0);
   ctx.wait_seconds = net->wait[party];
   ctx.timeout_seconds = net->timeout[party];
+  ctx.round_trip = net->round_trip;
+  ctx.bandwidth = net->bandwidth;
   ctx.site = 0;
   if (status == TFE_OK)
     status = net_steps(&ctx, net, party);

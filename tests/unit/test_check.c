@@ -1,8 +1,5 @@
-/* The checker. Golden files: tests/golden/check/NAME.tfe against NAME.err (messages) and, if it checks,
- * NAME.ir (the joint program); TFE_BLESS=1 in the environment rewrites them. Inline programs: what is
- * folded, unrolled, carried; -D, --clear and test blocks. Every program that checks must satisfy the
- * verifier. */
-#include <dirent.h>
+/* The checker on inline programs: what is folded, unrolled, carried; -D, --clear and test blocks. Every program
+ * that checks must satisfy the verifier. The golden files are test_golden's. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,94 +43,6 @@ static const char *messages(void) {
   diag_flush(diags, out, DIAG_TEXT, false);
   fclose(out);
   return in_arena(text);
-}
-
-static const char *printed(const Program *p) {
-  char *text;
-  size_t length;
-  FILE *out = open_memstream(&text, &length);
-  ir_print(p, out);
-  fclose(out);
-  return in_arena(text);
-}
-
-/* ---- golden files -------------------------------------------------------------------------------------- */
-
-static const char *contents(const char *file) {
-  FILE *f = fopen(file, "rb");
-  if (!f)
-    return "";
-  char *text = calloc(1, 1 << 20);
-  size_t length = fread(text, 1, (1 << 20) - 1, f);
-  (void)length;
-  fclose(f);
-  return in_arena(text);
-}
-
-/* An empty expectation is no file. */
-static bool agrees(const char *file, const char *text) {
-  if (getenv("TFE_BLESS")) {
-    FILE *f = *text ? fopen(file, "wb") : NULL;
-    if (!f)
-      return remove(file), true;
-    fputs(text, f);
-    fclose(f);
-    return true;
-  }
-  if (strcmp(contents(file), text) == 0)
-    return true;
-  print_error("%s differs; now it is:\n%s", file, text);
-  return false;
-}
-
-static bool is_message_code(const char *name, char level) {
-  return name[0] == level && strspn(name + 1, "0123456789") == 4;
-}
-
-static bool check_golden(const char *folder, const char *name) {
-  const char *error, *path = arena_printf(arena, "%s/%s", folder, name);
-  const char *stem = arena_printf(arena, "%.*s", (int)strlen(path) - 4, path);
-  CheckOptions options = {0};
-  Source *s = source_read(arena, path, arena_intern_z(arena, name), &error);
-  assert_non_null(s);
-  diags = diag_create(arena);
-  Program *p = check_program(arena, diags, s, &options);
-  const char *wrong = p ? verify_find(p, VERIFY_JOINT) : NULL;
-  if (wrong)
-    fail_msg("%s: %s", name, wrong);
-  const char *said = messages();
-  if (is_message_code(name, 'E'))
-    assert_null(p);
-  if (is_message_code(name, 'W'))
-    assert_non_null(p);
-  if (is_message_code(name, 'E') || is_message_code(name, 'W')) { /* the file is named after what it shows */
-    const char *code = arena_printf(arena, "[%.5s]", name);
-    if (!strstr(said, code))
-      fail_msg("%s does not say %s:\n%s", name, code, said);
-    return agrees(arena_printf(arena, "%s.err", stem), said);
-  }
-  bool good = agrees(arena_printf(arena, "%s.err", stem), said);
-  return agrees(arena_printf(arena, "%s.ir", stem), p ? printed(p) : "") && good;
-}
-
-static int is_program(const struct dirent *d) {
-  size_t n = strlen(d->d_name);
-  return n > 4 && strcmp(d->d_name + n - 4, ".tfe") == 0;
-}
-
-static void golden_files_agree(void **state) {
-  (void)state;
-  const char *tests = getenv("TFE_TESTS") ? getenv("TFE_TESTS") : TFE_TEST_DIR;
-  const char *folder = arena_printf(arena, "%s/golden/check", tests);
-  struct dirent **list;
-  int count = scandir(folder, &list, is_program, alphasort), differing = 0;
-  assert_true(count > 40);
-  for (int i = 0; i < count; i++) {
-    differing += !check_golden(folder, list[i]->d_name);
-    free(list[i]);
-  }
-  free(list);
-  assert_int_equal(differing, 0);
 }
 
 /* ---- inline programs ----------------------------------------------------------------------------------- */
@@ -354,7 +263,46 @@ static void tests_are_programs(void **state) {
   options.test = "one";
   Program *p = check_with(text, &options);
   assert_int_equal(count_of(p, OP_ASSERT_NEAR), 1);
+  assert_int_equal(p->party_count, 3); /* of pond, made for a file without parties */
+  options.test_clear = true;
+  p = check_with(text, &options);
   assert_int_equal(p->party_count, 1);
+  assert_true(p->clear);
+}
+
+static void values_of_a_librarys_test_are_private(void **state) {
+  (void)state;
+  const char *head = "struct S { w: fixed[2]; n: int }\nfn twice(x: fixed[*s]) -> fixed[*s] { return x + x }\ntest \"t\" {\n";
+  static const struct {
+    const char *body;
+    int lifts, reveals; /* -1: an error */
+  } cases[] = {
+      {"let x = [1.0, 2.0]\nassert_near(twice(x), [2.0, 4.0], 0.1)", 1, 1},
+      {"let x: public fixed = 1.0\nassert_near(twice(x), 2.0, 0.1)", 0, 0},
+      {"let x: float = 1.0\nassert_near(twice(x), 2.0, 0.1)", 0, 0},
+      {"let x: private fixed = 1.0\nassert twice(x) > 1.0", 1, 1},
+      {"let n = 3\nlet p = permutation(n)\nlet x = random_normal(3)\nassert x[p][n - 1] < 9.0", 1, 1},
+      {"var s = S(w = [1.0, 2.0], n = 1)\nif s.n == 1 { s.w = twice(s.w) }\nassert_near(s.w, [2.0, 4.0], 0.1)", 1, 1},
+      {"let (a, b) = (1.0, true)\nif b { assert a > 0.5 }", 1, 1},
+      {"let x = 1.0\nif x > 0.5 { assert true }", -1, 0},
+      {"let x = 1.0\nprint(x)", -1, 0},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    CheckOptions options = {.test = "t"};
+    Program *p = check_with(arena_printf(arena, "%s%s\n}\n", head, cases[i].body), &options);
+    if (!p != (cases[i].lifts < 0))
+      fail_msg("%s\n%s", cases[i].body, messages());
+    if (!p)
+      continue;
+    assert_string_equal(messages(), "");
+    assert_int_equal(count_of(p, OP_LIFT), cases[i].lifts);
+    assert_int_equal(count_of(p, OP_REVEAL), cases[i].reveals);
+    assert_string_equal(p->protocols.data[0].kind, "pond");
+    options.test_clear = true;
+    p = check_with(arena_printf(arena, "%s%s\n}\n", head, cases[i].body), &options);
+    assert_non_null(p);
+    assert_int_equal(count_of(p, OP_REVEAL), cases[i].reveals);
+  }
 }
 
 static void private_operations_are_put_together(void **state) {
@@ -438,7 +386,6 @@ static void every_builtin_has_a_line_for_the_manual(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(golden_files_agree),
       TEST(constants_are_folded),
       TEST(large_constants_are_not_written_out),
       TEST(loops_stay_loops),
@@ -455,6 +402,7 @@ int main(void) {
       TEST(parameters_can_be_set),
       TEST(clear_replaces_every_protocol),
       TEST(tests_are_programs),
+      TEST(values_of_a_librarys_test_are_private),
       TEST(private_operations_are_put_together),
       TEST(overloads_follow_the_struct),
       TEST(var_parameters_are_copied_out),

@@ -358,7 +358,7 @@ static void test_table(void **state) {
   char *text = text_of(p, c, print_table);
   if (strncmp(text, expected, strlen(expected)) != 0)
     fail_msg("got\n%s", text);
-  assert_non_null(strstr(text, "network time at 20 ms, 1 Gbit/s: about 120 ms, all of it latency\n"));
+  assert_non_null(strstr(text, "network time at 20 ms, 1 Gbit/s: about 60 ms, all of it latency\n"));
   free(text);
   int64_t rounds = 0, bytes = 0;
   for (int i = 0; i < c->lines.count; i++)

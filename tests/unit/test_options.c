@@ -70,6 +70,11 @@ static void test_values(void **state) {
   assert_int_equal(o.level, 0);
   assert_true(o.round_trip > 0.0199 && o.round_trip < 0.0201);
   assert_true(o.quiet);
+  assert_int_equal(parse(a, &o, "run m.tfe --rtt=500us --bandwidth 1.5Gbit"), 0);
+  assert_true(o.round_trip > 0.000499 && o.round_trip < 0.000501);
+  assert_true(o.bandwidth > 1.499e9 && o.bandwidth < 1.501e9);
+  assert_string_equal(o.run.rtt, "500us");
+  assert_string_equal(o.run.bandwidth, "1.5Gbit");
   assert_int_equal(parse(a, &o, "run m.tfe --input a:x=1 --input y=2 --stats s --seed 7 --clear"), 0);
   assert_int_equal(o.run.inputs.count, 2);
   assert_string_equal(o.run.stats_dir, "s");
@@ -119,6 +124,11 @@ static void test_wrong_usage(void **state) {
       "m.tfe --color sometimes",
       "explain m.tfe --rtt soon",
       "explain m.tfe --rtt -1ms",
+      "run m.tfe --rtt 40",
+      "run m.tfe --rtt 3s",
+      "run m.tfe --bandwidth 100",
+      "explain m.tfe --bandwidth 0Mbit",
+      "check m.tfe --bandwidth 1Gbit",
       "explain m.tfe --max-rounds many",
       "explain m.tfe --max-rounds -1",
       "check m.tfe --input x=1",

@@ -1,7 +1,4 @@
-/* The parser: golden trees and messages of tests/golden/parse (NAME.tfe against NAME.ast and NAME.err;
- * TFE_BLESS=1 in the environment rewrites them), exact spans, doc comments, the newline rule, limits. The
- * folder tests/ comes from TFE_TESTS in the environment, else from TFE_TEST_DIR at compile time. */
-#include <dirent.h>
+/* The parser: exact spans, doc comments, the newline rule, limits. The golden trees and messages are test_golden's. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -59,68 +56,6 @@ static const char *tree(const Module *m) {
   ast_print(m, out);
   fclose(out);
   return in_arena(text);
-}
-
-/* ---- golden files -------------------------------------------------------------------------------------- */
-
-static const char *contents(const char *file) {
-  FILE *f = fopen(file, "rb");
-  if (!f)
-    return "";
-  char *text = calloc(1, 1 << 20);
-  size_t length = fread(text, 1, (1 << 20) - 1, f);
-  (void)length;
-  fclose(f);
-  return in_arena(text);
-}
-
-/* An empty expectation is no file. */
-static bool agrees(const char *file, const char *text) {
-  if (getenv("TFE_BLESS")) {
-    FILE *f = *text ? fopen(file, "wb") : NULL;
-    if (!f)
-      return remove(file), true;
-    fputs(text, f);
-    fclose(f);
-    return true;
-  }
-  if (strcmp(contents(file), text) == 0)
-    return true;
-  print_error("%s differs; now it is:\n%s", file, text);
-  return false;
-}
-
-static bool check_golden(const char *folder, const char *name) {
-  const char *error, *path = arena_printf(arena, "%s/%s", folder, name);
-  const char *stem = arena_printf(arena, "%.*s", (int)strlen(path) - 4, path);
-  Source *s = source_read(arena, path, arena_intern_z(arena, name), &error);
-  assert_non_null(s);
-  diags = diag_create(arena);
-  const Module *m = ast_parse(arena, diags, s);
-  bool errors = strncmp(name, "bad_", 4) == 0;
-  assert_int_equal(diag_error_count(diags) > 0, errors);
-  bool good = agrees(arena_printf(arena, "%s.err", stem), messages());
-  return agrees(arena_printf(arena, "%s.ast", stem), tree(m)) && good;
-}
-
-static int is_program(const struct dirent *d) {
-  size_t n = strlen(d->d_name);
-  return n > 4 && strcmp(d->d_name + n - 4, ".tfe") == 0;
-}
-
-static void golden_files_agree(void **state) {
-  (void)state;
-  const char *tests = getenv("TFE_TESTS") ? getenv("TFE_TESTS") : TFE_TEST_DIR;
-  const char *folder = arena_printf(arena, "%s/golden/parse", tests);
-  struct dirent **list;
-  int count = scandir(folder, &list, is_program, alphasort), differing = 0;
-  assert_true(count > 20);
-  for (int i = 0; i < count; i++) {
-    differing += !check_golden(folder, list[i]->d_name);
-    free(list[i]);
-  }
-  free(list);
-  assert_int_equal(differing, 0);
 }
 
 /* ---- spans --------------------------------------------------------------------------------------------- */
@@ -426,7 +361,6 @@ static void operators_have_texts(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-      TEST(golden_files_agree),
       TEST(expressions_have_exact_spans),
       TEST(places_and_blocks_have_exact_spans),
       TEST(statements_have_exact_spans),

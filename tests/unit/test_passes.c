@@ -428,6 +428,22 @@ static void test_demand_joint_print_of_published(void **state) {
   drop_program(p);
 }
 
+/* Nobody has both lines: one party gets what it lacks, so that somebody prints them in order. */
+static void test_demand_speaker(void **state) {
+  (void)state;
+  Program *p = PROGRAM("s0", "s1", "owner", "client");
+  IrBlock *b = p->body;
+  Op *first = mk_print(p, b, mk_publish(p, b, mk_input(p, b, FIXED, 2, "x")));
+  Op *second = mk_print(p, b, mk_publish(p, b, mk_input(p, b, FIXED, 3, "y")));
+  pass_demand(p);
+  assert_valid(p, VERIFY_CHOREOGRAPHY);
+  assert_int_equal(p->speaker, 2);
+  assert_true(party_equal(first->where, at(2)));
+  assert_true(party_equal(second->where, both(2, 3)));
+  assert_int_equal(count_ops(b, OP_SEND, -1), 1);
+  drop_program(p);
+}
+
 static void test_demand_progress_in_a_loop(void **state) {
   (void)state;
   Program *p = PROGRAM("a", "b", "owner");
@@ -469,6 +485,82 @@ static void test_rounds_merge(void **state) {
       assert_true(last->level < op->level || last->ints.data[0] < op->ints.data[0] ||
                   last->ints.data[1] <= op->ints.data[1]);
   }
+  drop_program(p);
+}
+
+static int position_of(const IrBlock *b, const Op *op) {
+  for (int i = 0; i < b->ops.count; i++)
+    if (b->ops.data[i] == op)
+      return i;
+  return -1;
+}
+
+static Op *mk_reveal(Program *p, IrBlock *b, Op *v, int from, int to) {
+  Op *send = mk_send(p, b, v, from, to);
+  send->text = "reveal";
+  return send;
+}
+
+/* What a party discloses waits for the assertions that it makes before; what is masked does not. */
+static void test_rounds_assertion_first(void **state) {
+  (void)state;
+  Program *p = PROGRAM("a", "b");
+  IrBlock *b = p->body;
+  Op *x = mk_input(p, b, FIXED, 0, "x"), *y = mk_input(p, b, BOOL, 1, "y");
+  Op *good = mk_send(p, b, y, 1, 0);
+  mk(p, b, OP_ASSERT, NO_TYPE, at(0), 1, good);
+  Op *told = mk_reveal(p, b, x, 0, 1);
+  Op *masked = mk_send(p, b, mk(p, b, OP_NEG, FIXED, at(0), 1, x), 0, 1);
+  masked->text = "pure";
+  mk_output(p, b, told, 1, "u");
+  mk_output(p, b, masked, 1, "v");
+  passes_run(p, NULL, NULL);
+  assert_int_equal(good->level, 0);
+  assert_int_equal(masked->level, 0);
+  assert_int_equal(told->level, 1);
+  assert_true(position_of(b, find_op(b, OP_ASSERT)) < position_of(b, told));
+  drop_program(p);
+}
+
+/* A public assertion is made by all who reveal something behind it, though the condition must be sent there. */
+static void test_demand_assertion_of_revealers(void **state) {
+  (void)state;
+  Program *p = PROGRAM("a", "b", "c");
+  IrBlock *b = p->body, *body;
+  Op *x = mk_input(p, b, FIXED, 0, "x"), *y = mk_input(p, b, BOOL, 1, "y");
+  Op *good = mk_publish(p, b, y);
+  Op *before = mk(p, b, OP_ASSERT, NO_TYPE, everybody(p), 1, good);
+  mk_output(p, b, mk_reveal(p, b, x, 0, 2), 2, "u");
+  Op *bad = mk(p, b, OP_NOT, BOOL, everybody(p), 1, good);
+  Op *behind = mk(p, b, OP_ASSERT, NO_TYPE, everybody(p), 1, bad);
+  mk_for(p, b, 0, 3, &body);
+  Op *told = mk_reveal(p, body, mk_input(p, body, FIXED, 1, "z"), 1, 2);
+  mk_output(p, body, told, 2, "v");
+  Op *inside = mk(p, body, OP_ASSERT, NO_TYPE, everybody(p), 1, good);
+  pass_demand(p);
+  assert_valid(p, VERIFY_CHOREOGRAPHY);
+  assert_true(party_subset(both(0, 1), before->where));
+  assert_true(party_equal(behind->where, at(1)));
+  assert_true(party_has(inside->where, 1) && !party_has(inside->where, 0));
+  drop_program(p);
+}
+
+/* A reveal does not leave a loop in which an assertion stands in front of it. */
+static void test_licm_not_before_an_assertion(void **state) {
+  (void)state;
+  Program *p = PROGRAM("a", "b");
+  IrBlock *b = p->body, *body;
+  Op *x = mk_input(p, b, FIXED, 0, "x"), *good = mk_input(p, b, BOOL, 0, "good");
+  mk_for(p, b, 0, 3, &body);
+  Op *first = mk_reveal(p, body, x, 0, 1);
+  mk(p, body, OP_ASSERT, NO_TYPE, at(0), 1, good);
+  Op *second = mk_reveal(p, body, mk(p, body, OP_NEG, FIXED, at(0), 1, x), 0, 1);
+  mk_output(p, body, first, 1, "u");
+  mk_output(p, body, second, 1, "v");
+  pass_licm(p);
+  assert_valid(p, VERIFY_CHOREOGRAPHY);
+  assert_ptr_equal(first->parent, b);
+  assert_ptr_equal(second->parent, body);
   drop_program(p);
 }
 
@@ -591,9 +683,13 @@ int main(void) {
       cmocka_unit_test(test_demand_while),
       cmocka_unit_test(test_demand_joint_print),
       cmocka_unit_test(test_demand_joint_print_of_published),
+      cmocka_unit_test(test_demand_speaker),
       cmocka_unit_test(test_demand_progress_in_a_loop),
       cmocka_unit_test(test_rounds_merge),
       cmocka_unit_test(test_rounds_effects_keep_order),
+      cmocka_unit_test(test_rounds_assertion_first),
+      cmocka_unit_test(test_demand_assertion_of_revealers),
+      cmocka_unit_test(test_licm_not_before_an_assertion),
       cmocka_unit_test(test_rounds_loop_raises_level),
       cmocka_unit_test(test_weights_opened_once),
       cmocka_unit_test(test_passes_order),

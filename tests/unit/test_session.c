@@ -115,9 +115,12 @@ static void test_parameters(void **state) {
     net_expect(net, p, TFE_PARAMETERS_DIFFER, "= note: epochs: p0 10, p1 10, p2 20");
     net_expect(net, p, TFE_PARAMETERS_DIFFER, "= help: give every party the same --set epochs=...");
   }
-  net->programs[2].parameters = "epochs=10\nbatch=30\nrate=5\n";
+  net->programs[2].parameters = "epochs=10\nbatch=30\nrate=5\n"; /* one program: 5 is the default of rate */
   net_run(net, false);
-  net_expect(net, 0, TFE_PARAMETERS_DIFFER, "rate: p0 none, p1 none, p2 5");
+  net_expect_all(net, TFE_OK);
+  net->programs[1].parameters = "epochs=10\nbatch=30\nrate=6\n";
+  net_run(net, false);
+  net_expect(net, 0, TFE_PARAMETERS_DIFFER, "rate: p0 default, p1 6, p2 5");
   net_free(net);
 }
 

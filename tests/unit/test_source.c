@@ -143,7 +143,7 @@ static void large_files_are_read_whole(void **state) {
   enum { SIZE = 100000 };
   char *bytes = malloc(SIZE);
   for (int i = 0; i < SIZE; i++)
-    bytes[i] = i % 80 == 79 ? '\n' : (char)('a' + i % 26);
+    bytes[i] = (char)(i % 80 == 79 ? '\n' : 'a' + i % 26);
   const char *error;
   Source *s = read_bytes(bytes, SIZE, &error);
   assert_non_null(s);

@@ -1,0 +1,14 @@
+/* At which scale a public factor of a private value is encoded. */
+#ifndef TFEC_FACTOR_H
+#define TFEC_FACTOR_H
+
+#include "ir.h"
+
+/* other: scale of the private operand; sum_bits: bits that the sum of products needs above its largest term.
+ * data: doubles, NULL if they are not known when the program is compiled. -1: the ring has no room. */
+int factor_scale(const ProtocolInstance *p, int other, int sum_bits, const uint64_t *data, int64_t count);
+
+/* Whether the untruncated product of that scale leaves truncation the two bits that it needs (factor.c). */
+bool factor_fits(const ProtocolInstance *p, int scale);
+
+#endif

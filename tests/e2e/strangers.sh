@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Whoever is no party cannot stall or crash one: random bytes, silence, HTTP, other kinds of TLS, and 200 connections at once,
+# at every party that listens, before the run and during it.
+#
+#   strangers.sh TFEC FREE_PORTS
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/parties.sh"
+begin strangers "$@"
+cd "$top"
+
+"$tfec" tests/e2e/rounds.tfe -D passes=4000 -o "$work/party"
+set_up tests/e2e/rounds.tfe
+rows='[[1, 2], [1, 2], [1, 2], [1, 2], [1, 2], [1, 2]]'
+held=()
+
+noise() { # PORT
+  local fd
+  (
+    trap '' PIPE
+    head -c 100000 /dev/urandom >"/dev/tcp/127.0.0.1/$1"
+    printf 'GET / HTTP/1.1\r\nHost: server1\r\n\r\n' >"/dev/tcp/127.0.0.1/$1"
+    printf '\x16\x03\x01\xff\xff\x01' >"/dev/tcp/127.0.0.1/$1" # a record that claims more than it brings
+  ) 2>/dev/null || true
+  exec {fd}<>"/dev/tcp/127.0.0.1/$1" # silent
+  held+=("$fd")
+  if command -v openssl >/dev/null; then
+    timeout 10 openssl s_client -connect "127.0.0.1:$1" -tls1_2 </dev/null >"$work/tls12.txt" 2>&1 || true
+    grep -q 'no protocols available\|protocol version\|Cipher is (NONE)' "$work/tls12.txt"
+    timeout 10 openssl s_client -connect "127.0.0.1:$1" -tls1_3 </dev/null >"$work/tls13.txt" 2>&1 || true
+  fi
+}
+
+crowd() { # PORT
+  local fd
+  for _ in {1..200}; do
+    exec {fd}<>"/dev/tcp/127.0.0.1/$1"
+    held+=("$fd")
+  done 2>/dev/null
+}
+
+let_go() {
+  local fd
+  for fd in "${held[@]}"; do exec {fd}>&-; done
+  held=()
+}
+
+# Before the run: only the servers are there, one after the other.
+start server1
+start server2
+await_log server2 "connected to server1"
+for party in server1 server2; do
+  noise "${port[$party]}"
+  crowd "${port[$party]}"
+  grep -q "no TLS handshake" "$work/$party/log.txt"
+done
+grep -q "too many connections that have not said who they are" "$work/server1/log.txt"
+
+# The others come while all these connections still stand.
+start producer
+start client --input 'start=[0, 0]' --output model=model.csv
+for party in provider.0 provider.1; do start "$party" --input "rows=$rows"; done
+await_log server1 "session begins"
+let_go
+
+# During the run: while it goes on, and while everybody waits for the client.
+crowd "${port[server2]}"
+kill -STOP "${pid[client]}"
+for party in server1 server2; do
+  noise "${port[$party]}"
+  crowd "${port[$party]}"
+done
+if ended server1 || ended client; then fail "the run is too short for this test"; fi
+kill -CONT "${pid[client]}"
+for party in server1 server2 producer client provider.0 provider.1; do expect "$party" 0; done
+let_go
+[ "$(wc -l <"$work/client/model.csv")" -eq 8000 ] # two numbers a pass
+[ "$(wc -l <"$work/server1/out.txt")" -eq 4000 ]
+
+echo "strangers: a run among random bytes, silent connections, HTTP, other TLS and crowds ends as it should"
