@@ -37,13 +37,13 @@ typedef struct Stream {
 } Stream;
 
 typedef struct Party {
-  const char *name;      /* "clinic.2" */
+  const char *name; /* "clinic.2" */
   const PartyDecl *decl;
   int member;
   int listen_fd;
   int port;
-  pid_t pid;             /* 0: not running */
-  bool killed;           /* by us: it did not stop when it was asked to */
+  pid_t pid;   /* 0: not running */
+  bool killed; /* by us: it did not stop when it was asked to */
   int exit_code;
   Stream out, err;
   VEC(const char *) complaints;
@@ -56,20 +56,18 @@ typedef struct Run {
   const char *directory;
   Party *parties;
   int count;
-  int bar;                 /* party whose progress is shown, or -1 */
+  int bar; /* party whose progress is shown, or -1 */
   bool bar_shown;
-  int first_failure;       /* party, or -1 */
+  int first_failure; /* party, or -1 */
 } Run;
 
 static volatile sig_atomic_t stop_signal;
 
-static void on_stop(int signal_number)
-{
+static void on_stop(int signal_number) {
   stop_signal = signal_number;
 }
 
-static double now(void)
-{
+static double now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
@@ -77,8 +75,7 @@ static double now(void)
 
 /* ---- the directory ----------------------------------------------------------------------------------------------- */
 
-const char *run_directory(Arena *a, const char **error)
-{
+const char *run_directory(Arena *a, const char **error) {
   struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
@@ -95,8 +92,7 @@ const char *run_directory(Arena *a, const char **error)
   return NULL;
 }
 
-void run_remove_directory(const char *directory)
-{
+void run_remove_directory(const char *directory) {
   DIR *d = opendir(directory);
   if (!d)
     return;
@@ -109,25 +105,21 @@ void run_remove_directory(const char *directory)
 
 /* ---- keys, sockets, hosts.toml -------------------------------------------------------------------------------------- */
 
-static const char *executable(const Run *r, const Party *p)
-{
+static const char *executable(const Run *r, const Party *p) {
   return arena_printf(r->arena, "%s/party-%s", r->directory, p->decl->name);
 }
 
-static const char *key_file(const Run *r, const Party *p)
-{
+static const char *key_file(const Run *r, const Party *p) {
   return arena_printf(r->arena, "%s/%s.key", r->directory, p->name);
 }
 
-static bool complain(const char *what)
-{
+static bool complain(const char *what) {
   fprintf(stderr, "tfec: error: %s: %s\n", what, strerror(errno));
   return false;
 }
 
 /* Runs `party-NAME keygen` and finds the public key in what it prints. */
-static const char *make_key(Run *r, Party *p)
-{
+static const char *make_key(Run *r, Party *p) {
   int fds[2];
   if (pipe2(fds, O_CLOEXEC) != 0)
     return NULL;
@@ -155,8 +147,7 @@ static const char *make_key(Run *r, Party *p)
   return arena_intern(r->arena, key, strcspn(key, "\"' \t\r\n"));
 }
 
-static bool open_listener(Party *p)
-{
+static bool open_listener(Party *p) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t size = sizeof address;
   p->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -167,8 +158,7 @@ static bool open_listener(Party *p)
   return true;
 }
 
-static bool write_hosts(Run *r)
-{
+static bool write_hosts(Run *r) {
   FILE *f = fopen(arena_printf(r->arena, "%s/hosts.toml", r->directory), "w");
   if (!f)
     return complain("cannot write hosts.toml");
@@ -189,20 +179,17 @@ static bool write_hosts(Run *r)
 
 typedef VEC(const char *) Words;
 
-static void word(Run *r, Words *w, const char *text)
-{
+static void word(Run *r, Words *w, const char *text) {
   VEC_PUSH(r->arena, w, text);
 }
 
 /* A file named on our command line is meant from our directory, not from the party's. */
-static const char *absolute(Run *r, const char *what)
-{
+static const char *absolute(Run *r, const char *what) {
   char path[PATH_MAX];
   return strcmp(what, "-") != 0 && realpath(what, path) ? arena_intern_z(r->arena, path) : what;
 }
 
-static const char *absolute_target(Run *r, const char *what)
-{
+static const char *absolute_target(Run *r, const char *what) {
   char here[PATH_MAX];
   if (strcmp(what, "-") == 0 || *what == '/' || !getcwd(here, sizeof here))
     return what;
@@ -210,8 +197,8 @@ static const char *absolute_target(Run *r, const char *what)
 }
 
 /* Splits "PARTY:NAME=WHAT" and "NAME=WHAT"; *party NULL without one. */
-static bool split_binding(Run *r, const char *text, const char **party, const char **name, const char **what)
-{
+static bool split_binding(Run *r, const char *text, const char **party, const char **name,
+                          const char **what) {
   const char *equals = strchr(text, '=');
   if (!equals || equals == text)
     return false;
@@ -223,8 +210,7 @@ static bool split_binding(Run *r, const char *text, const char **party, const ch
   return true;
 }
 
-static bool owns_slot(const Run *r, int party, const char *name, bool is_output)
-{
+static bool owns_slot(const Run *r, int party, const char *name, bool is_output) {
   for (int i = 0; i < r->program->slots.count; i++) {
     const Slot *s = &r->program->slots.data[i];
     size_t length = s->field ? strlen(s->name) - strlen(s->field) - 1 : strlen(s->name); /* NAME.FIELD */
@@ -235,18 +221,19 @@ static bool owns_slot(const Run *r, int party, const char *name, bool is_output)
   return false;
 }
 
-static bool bindings_known(Run *r, const char *const *list, int count, bool is_output)
-{
+static bool bindings_known(Run *r, const char *const *list, int count, bool is_output) {
   const char *option = is_output ? "--output" : "--input";
   for (int i = 0; i < count; i++) {
     const char *party, *name, *what;
     if (!split_binding(r, list[i], &party, &name, &what)) {
-      fprintf(stderr, "tfec: error: %s %s: write %s NAME=FILE or %s PARTY:NAME=FILE\n", option, list[i], option, option);
+      fprintf(stderr, "tfec: error: %s %s: write %s NAME=FILE or %s PARTY:NAME=FILE\n", option, list[i],
+              option, option);
       return false;
     }
     bool found = false;
     for (int k = 0; k < r->count; k++)
-      found = found || (owns_slot(r, k, name, is_output) && (!party || strcmp(party, r->parties[k].name) == 0));
+      found =
+          found || (owns_slot(r, k, name, is_output) && (!party || strcmp(party, r->parties[k].name) == 0));
     if (!found) {
       fprintf(stderr, "tfec: error: no party%s%s has an %s `%s`\n", party ? " " : "", party ? party : "",
               is_output ? "output" : "input", name);
@@ -257,20 +244,19 @@ static bool bindings_known(Run *r, const char *const *list, int count, bool is_o
   return true;
 }
 
-static void add_bindings(Run *r, int k, Words *w, const char *const *list, int count, bool is_output)
-{
+static void add_bindings(Run *r, int k, Words *w, const char *const *list, int count, bool is_output) {
   for (int i = 0; i < count; i++) {
     const char *party, *name, *what;
     split_binding(r, list[i], &party, &name, &what);
     if (!owns_slot(r, k, name, is_output) || (party && strcmp(party, r->parties[k].name) != 0))
       continue;
     word(r, w, is_output ? "--output" : "--input");
-    word(r, w, arena_printf(r->arena, "%s=%s", name, is_output ? absolute_target(r, what) : absolute(r, what)));
+    word(r, w,
+         arena_printf(r->arena, "%s=%s", name, is_output ? absolute_target(r, what) : absolute(r, what)));
   }
 }
 
-static Words command_line(Run *r, int k)
-{
+static Words command_line(Run *r, int k) {
   const RunOptions *o = r->options;
   Party *p = &r->parties[k];
   Words w = {0};
@@ -318,8 +304,7 @@ static Words command_line(Run *r, int k)
 }
 
 /* In the child. */
-static void become(Run *r, int k, const Words *w, pid_t parent)
-{
+static void become(Run *r, int k, const Words *w, pid_t parent) {
   Party *p = &r->parties[k];
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (getppid() != parent)
@@ -336,8 +321,7 @@ static void become(Run *r, int k, const Words *w, pid_t parent)
   _exit(127);
 }
 
-static bool start(Run *r, int k)
-{
+static bool start(Run *r, int k) {
   Party *p = &r->parties[k];
   Words w = command_line(r, k);
   int out[2], err[2];
@@ -365,22 +349,19 @@ static bool start(Run *r, int k)
 
 /* ---- what they print ------------------------------------------------------------------------------------------------------ */
 
-static void clear_bar(Run *r)
-{
+static void clear_bar(Run *r) {
   if (r->bar_shown)
     fputs("\r\033[K", stderr);
   r->bar_shown = false;
 }
 
 /* A line that several parties print is shown when the speaker prints it: it prints them all, in order. */
-static void joint_line(const Run *r, const Party *p, const char *text)
-{
+static void joint_line(const Run *r, const Party *p, const char *text) {
   if (p == &r->parties[r->program->speaker])
     printf("%s\n", text);
 }
 
-static void out_line(Run *r, Party *p, const char *text)
-{
+static void out_line(Run *r, Party *p, const char *text) {
   clear_bar(r);
   if (*text == LINE_MARK)
     joint_line(r, p, text + 1);
@@ -389,8 +370,7 @@ static void out_line(Run *r, Party *p, const char *text)
   fflush(stdout);
 }
 
-static void err_line(Run *r, Party *p, const char *text)
-{
+static void err_line(Run *r, Party *p, const char *text) {
   if (p == &r->parties[r->bar < 0 ? 0 : r->bar] && r->bar >= 0 && strchr(text, '\r')) {
     fputs(text, stderr);
     r->bar_shown = true;
@@ -402,8 +382,7 @@ static void err_line(Run *r, Party *p, const char *text)
   }
 }
 
-static void push(Stream *s, char c)
-{
+static void push(Stream *s, char c) {
   if (s->length + 2 > s->capacity) {
     s->capacity = s->capacity ? 2 * s->capacity : 256;
     s->text = realloc(s->text, s->capacity);
@@ -414,8 +393,7 @@ static void push(Stream *s, char c)
   s->text[s->length] = 0;
 }
 
-static void pass_on(Run *r, Party *p, Stream *s, bool is_err)
-{
+static void pass_on(Run *r, Party *p, Stream *s, bool is_err) {
   if (s->length > 0 && s->text[s->length - 1] == LINE_END)
     s->text[--s->length] = 0;
   if (is_err)
@@ -428,14 +406,12 @@ static void pass_on(Run *r, Party *p, Stream *s, bool is_err)
 }
 
 /* A marked text goes on over line ends until its end mark. */
-static bool is_open(const Stream *s)
-{
+static bool is_open(const Stream *s) {
   return s->length > 0 && s->text[0] == LINE_MARK && s->text[s->length - 1] != LINE_END;
 }
 
 /* Reads what there is; a line is passed on when it is whole (progress: at every carriage return). */
-static void drain(Run *r, Party *p, Stream *s, bool is_err)
-{
+static void drain(Run *r, Party *p, Stream *s, bool is_err) {
   char chunk[4096];
   ssize_t n;
   while ((n = read(s->fd, chunk, sizeof chunk)) > 0) {
@@ -458,8 +434,7 @@ static void drain(Run *r, Party *p, Stream *s, bool is_err)
 
 /* ---- until all have ended ---------------------------------------------------------------------------------------------------- */
 
-static void wait_for_output(Run *r)
-{
+static void wait_for_output(Run *r) {
   struct pollfd fds[2 * MAX_PARTIES];
   Stream *streams[2 * MAX_PARTIES];
   Party *owners[2 * MAX_PARTIES];
@@ -480,21 +455,18 @@ static void wait_for_output(Run *r)
       drain(r, owners[i], streams[i], streams[i] == &owners[i]->err);
 }
 
-static int running(const Run *r)
-{
+static int running(const Run *r) {
   int n = 0;
   for (int i = 0; i < r->count; i++)
     n += r->parties[i].pid > 0;
   return n;
 }
 
-static int exit_code_of(int status)
-{
+static int exit_code_of(int status) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static void reap(Run *r)
-{
+static void reap(Run *r) {
   for (int i = 0; i < r->count; i++) {
     Party *p = &r->parties[i];
     int status;
@@ -507,21 +479,18 @@ static void reap(Run *r)
   }
 }
 
-static void signal_all(Run *r, int signal_number)
-{
+static void signal_all(Run *r, int signal_number) {
   for (int i = 0; i < r->count; i++)
     if (r->parties[i].pid > 0)
       kill(r->parties[i].pid, signal_number);
 }
 
 /* Followers of a failure say only that they lost somebody, or that they were asked to stop. */
-static bool is_follower(const Party *p)
-{
+static bool is_follower(const Party *p) {
   return p->exit_code == 69 || p->exit_code == 75 || p->exit_code == 128 + SIGTERM || p->killed;
 }
 
-static void wait_for_all(Run *r)
-{
+static void wait_for_all(Run *r) {
   double deadline = 0; /* of the present step towards the end */
   int step = 0;        /* 0 running, 1 waiting for others to follow, 2 asked to stop, 3 killed */
   while (running(r) > 0) {
@@ -553,8 +522,7 @@ static void wait_for_all(Run *r)
   clear_bar(r);
 }
 
-static int report(Run *r)
-{
+static int report(Run *r) {
   if (stop_signal) {
     fprintf(stderr, "tfec: stopped\n");
     return 128 + (int)stop_signal;
@@ -581,8 +549,7 @@ static int report(Run *r)
   return cause < 0 ? 0 : r->parties[cause].exit_code;
 }
 
-static bool prepare(Run *r)
-{
+static bool prepare(Run *r) {
   const Program *program = r->program;
   r->count = program->party_count;
   r->parties = ARENA_ARRAY(r->arena, Party, r->count);
@@ -607,8 +574,7 @@ static bool prepare(Run *r)
   return write_hosts(r);
 }
 
-int run_parties(Arena *a, const Program *program, const char *directory, const RunOptions *options)
-{
+int run_parties(Arena *a, const Program *program, const char *directory, const RunOptions *options) {
   Run r = {.arena = a, .program = program, .options = options, .directory = directory, .first_failure = -1};
   int code = 2;
   if (!stop_signal && prepare(&r)) {

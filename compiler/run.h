@@ -5,12 +5,12 @@
 #include "ir.h"
 
 typedef struct RunOptions {
-  VEC(const char *) inputs;   /* "NAME=WHAT" to every owner of that input, "PARTY:NAME=WHAT" to one party */
+  VEC(const char *) inputs; /* "NAME=WHAT" to every owner of that input, "PARTY:NAME=WHAT" to one party */
   VEC(const char *) outputs;
-  const char *data_dir;       /* a folder for each party in it (DIR/clinic.0/) is that party's working directory */
-  const char *stats_dir;      /* each party's counters are written to DIR/PARTY.json */
-  const char *seed;           /* of public randomness, or NULL */
-  const char *timeout;        /* seconds, or NULL */
+  const char *data_dir;  /* a folder for each party in it (DIR/clinic.0/) is that party's working directory */
+  const char *stats_dir; /* each party's counters are written to DIR/PARTY.json */
+  const char *seed;      /* of public randomness, or NULL */
+  const char *timeout;   /* seconds, or NULL */
   const char *rtt, *bandwidth; /* of an emulated network, as in "40ms" and "100Mbit", or NULL */
   bool quiet, verbose;
 } RunOptions;

@@ -26,9 +26,7 @@ expect() {
 }
 
 repeat() { # TEXT COUNT
-  local out
-  printf -v out '%*s' "$2" ''
-  printf '%s' "${out// /$1}"
+  yes "$1" | head -n "$2" | tr -d '\n'
 }
 
 : > empty.tfe

@@ -30,10 +30,10 @@ enum { MAX_FLOWS = 1024, SKIP = 77 };
 /* One direction of one connection. */
 typedef struct Flow {
   uint16_t from, to;
-  uint32_t start;    /* sequence number of the first byte */
+  uint32_t start; /* sequence number of the first byte */
   bool started;
   uint8_t *data;
-  size_t length;     /* contiguous from the start */
+  size_t length; /* contiguous from the start */
   size_t capacity;
 } Flow;
 
@@ -42,14 +42,12 @@ static int flow_count;
 static long other_packets;
 static size_t after; /* 0: all */
 
-static int skip(const char *what)
-{
+static int skip(const char *what) {
   printf("SKIPPED: %s: %s (root is needed to capture)\n", what, strerror(errno));
   return SKIP;
 }
 
-static bool loopback_up(void)
-{
+static bool loopback_up(void) {
   int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   struct ifreq r = {.ifr_name = "lo"};
   bool ok = s >= 0 && ioctl(s, SIOCGIFFLAGS, &r) == 0;
@@ -59,8 +57,7 @@ static bool loopback_up(void)
   return ok;
 }
 
-static Flow *flow_of(uint16_t from, uint16_t to)
-{
+static Flow *flow_of(uint16_t from, uint16_t to) {
   for (int i = flow_count - 1; i >= 0; i--)
     if (flows[i].from == from && flows[i].to == to)
       return &flows[i];
@@ -70,8 +67,7 @@ static Flow *flow_of(uint16_t from, uint16_t to)
   return &flows[flow_count++];
 }
 
-static void append(Flow *f, uint32_t sequence, const uint8_t *data, size_t n)
-{
+static void append(Flow *f, uint32_t sequence, const uint8_t *data, size_t n) {
   size_t at = sequence - f->start;
   if (at > f->length) {
     fprintf(stderr, "capture: %zu bytes of %u -> %u were not captured\n", at - f->length, f->from, f->to);
@@ -89,8 +85,7 @@ static void append(Flow *f, uint32_t sequence, const uint8_t *data, size_t n)
   f->length = at + n;
 }
 
-static void packet(const uint8_t *p, size_t n)
-{
+static void packet(const uint8_t *p, size_t n) {
   if (n < 20 || p[0] >> 4 != 4 || p[9] != IPPROTO_TCP) {
     other_packets++;
     return;
@@ -115,8 +110,7 @@ static void packet(const uint8_t *p, size_t n)
     append(f, sequence, t + header, payload);
 }
 
-static void capture(int s, int timeout_ms)
-{
+static void capture(int s, int timeout_ms) {
   static uint8_t buffer[1 << 17];
   struct pollfd p = {.fd = s, .events = POLLIN};
   while (poll(&p, 1, timeout_ms) > 0) {
@@ -133,22 +127,19 @@ static void capture(int s, int timeout_ms)
 /* ---- judging ------------------------------------------------------------------------------------------------------ */
 
 /* supported_versions of a ServerHello must be 0x0304: that is TLS 1.3. */
-static bool hello_is_13(const uint8_t *hello, size_t n)
-{
+static bool hello_is_13(const uint8_t *hello, size_t n) {
   for (size_t i = 0; i + 6 <= n; i++)
     if (memcmp(hello + i, (const uint8_t[]){0x00, 0x2b, 0x00, 0x02, 0x03, 0x04}, 6) == 0)
       return true;
   return false;
 }
 
-static int compare_text(const void *a, const void *b)
-{
+static int compare_text(const void *a, const void *b) {
   return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 /* The sizes of the records of one direction as text; NULL (and a message) if it is not TLS 1.3. */
-static char *judge(const Flow *f)
-{
+static char *judge(const Flow *f) {
   char *text = NULL;
   size_t size = 0;
   FILE *out = open_memstream(&text, &size);
@@ -157,11 +148,12 @@ static char *judge(const Flow *f)
   while (i + 5 <= f->length) {
     const uint8_t *r = f->data + i;
     size_t n = (size_t)r[3] << 8 | r[4];
-    bool known = r[0] >= 20 && r[0] <= 23 && r[1] == 3 && (r[2] == 3 || (first && r[2] == 1)) && n <= 16384 + 256;
+    bool known =
+        r[0] >= 20 && r[0] <= 23 && r[1] == 3 && (r[2] == 3 || (first && r[2] == 1)) && n <= 16384 + 256;
     bool plain_ok = r[0] == 23 || r[0] == 20 || (first && r[0] == 22);
     if (!known || !plain_ok || i + 5 + n > f->length) {
-      fprintf(stderr, "capture: %u -> %u: byte %zu is not in a TLS 1.3 record (%02x %02x %02x)\n", f->from, f->to, i, r[0],
-              r[1], r[2]);
+      fprintf(stderr, "capture: %u -> %u: byte %zu is not in a TLS 1.3 record (%02x %02x %02x)\n", f->from,
+              f->to, i, r[0], r[1], r[2]);
       fclose(out);
       return NULL;
     }
@@ -184,8 +176,7 @@ static char *judge(const Flow *f)
   return text;
 }
 
-static int report(void)
-{
+static int report(void) {
   static char *lines[MAX_FLOWS];
   int n = 0;
   for (int i = 0; i < flow_count; i++) {
@@ -205,8 +196,7 @@ static int report(void)
   return 0;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
   if (argc > 2 && strcmp(argv[1], "--after") == 0) {
     after = strtoul(argv[2], NULL, 10);
     argv += 2;

@@ -9,7 +9,8 @@ static int free_port(void) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t size = sizeof address;
   int fd = socket(AF_INET, SOCK_STREAM, 0); /* stays open, so that the next one gets another port */
-  if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) != 0 || getsockname(fd, (struct sockaddr *)&address, &size) != 0)
+  if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) != 0 ||
+      getsockname(fd, (struct sockaddr *)&address, &size) != 0)
     return -1;
   return ntohs(address.sin_port);
 }

@@ -8,9 +8,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/parties.sh"
 begin strangers "$@"
 cd "$top"
 
-"$tfec" tests/e2e/rounds.tfe -D passes=4000 -o "$work/party"
-set_up tests/e2e/rounds.tfe
-rows='[[1, 2], [1, 2], [1, 2], [1, 2], [1, 2], [1, 2]]'
+"$tfec" tests/e2e/queries.tfe -o "$work/party"
+set_up tests/e2e/queries.tfe
 held=()
 
 noise() { # PORT
@@ -56,24 +55,27 @@ done
 grep -q "too many connections that have not said who they are" "$work/server1/log.txt"
 
 # The others come while all these connections still stand.
+mkfifo "$work/queries"
 start producer
-start client --input 'start=[0, 0]' --output model=model.csv
-for party in provider.0 provider.1; do start "$party" --input "rows=$rows"; done
-await_log server1 "session begins"
-let_go
+stdin=$work/queries start client --input x=- --output y=y.csv
+exec {queries}>"$work/queries"
+ask() { printf '[%d, %d]\n' "$1" "$1" >&"$queries"; }
+answered() { grep -q "client connected" "$work/server1/log.txt" && [ "$(cat "$work"/client/.y.csv*.tmp | wc -l)" -ge "$1" ]; }
+ask 1
+until_true "$patience" answered 2 || fail "the first query was not answered" # two numbers each
 
-# During the run: while it goes on, and while everybody waits for the client.
-crowd "${port[server2]}"
-kill -STOP "${pid[client]}"
+# During the run: while it computes, and while it waits for the next query.
+let_go
+for i in {2..400}; do ask "$i"; done
 for party in server1 server2; do
   noise "${port[$party]}"
   crowd "${port[$party]}"
 done
-if ended server1 || ended client; then fail "the run is too short for this test"; fi
-kill -CONT "${pid[client]}"
-for party in server1 server2 producer client provider.0 provider.1; do expect "$party" 0; done
+ask 401
+until_true "$patience" answered 802 || fail "the last query was not answered"
+exec {queries}>&-
+for party in server1 server2 producer client; do expect "$party" 0; done
 let_go
-[ "$(wc -l <"$work/client/model.csv")" -eq 8000 ] # two numbers a pass
-[ "$(wc -l <"$work/server1/out.txt")" -eq 4000 ]
+[ "$(wc -l <"$work/client/y.csv")" -eq 802 ]
 
 echo "strangers: a run among random bytes, silent connections, HTTP, other TLS and crowds ends as it should"

@@ -16,10 +16,9 @@ struct Interp {
   Arena *arena;
   const Program *program;
   InterpHooks hooks;
-  Cell *cells;             /* by op id */
-  int64_t *capacity;       /* unused slots stay 0 */
-  uint64_t *passes;        /* by id of the control operation */
-  bool *done;              /* by id of a control operation: in this run of its block */
+  Cell *cells;       /* by op id */
+  uint64_t *passes;  /* by id of the control operation */
+  bool *done;        /* by id of a control operation: in this run of its block */
   uint64_t entropy;
   const char *error;
 };
@@ -28,18 +27,15 @@ static void run_block(Interp *in, const IrBlock *b);
 static void run_op(Interp *in, const IrBlock *b, const Op *op);
 static void evaluate(Interp *in, const Op *op, int party);
 
-static int64_t count_of(const Op *op)
-{
+static int64_t count_of(const Op *op) {
   return shape_count(&op->type.shape);
 }
 
-static uint64_t mask_of(const IrType *t)
-{
+static uint64_t mask_of(const IrType *t) {
   return t->elem == EL_RING && t->bits < 64 ? (UINT64_C(1) << t->bits) - 1 : ~UINT64_C(0);
 }
 
-static uint64_t *allocate(Interp *in, const Op *op)
-{
+static uint64_t *allocate(Interp *in, const Op *op) {
   (void)in;
   int64_t n = count_of(op);
   uint64_t *data = calloc((size_t)(n > 0 ? n : 1), 8);
@@ -47,49 +43,43 @@ static uint64_t *allocate(Interp *in, const Op *op)
   return data;
 }
 
-static uint64_t *value(Interp *in, const Op *op, int party)
-{
+static uint64_t *value(Interp *in, const Op *op, int party) {
   if (!in->cells[op->id].data[party] && op->kind == OP_RESULT)
     run_op(in, op->parent, op->args.data[0]);
   else if (!in->cells[op->id].data[party] && op->kind != OP_ARG)
     evaluate(in, op, party);
   uint64_t *data = in->cells[op->id].data[party];
   if (!data) {
-    in->error = arena_printf(in->arena, "party %d uses value %%%d (%s), which it does not hold", party, op->id,
-                             op_info[op->kind].name);
+    in->error = arena_printf(in->arena, "party %d uses value %%%d (%s), which it does not hold", party,
+                             op->id, op_info[op->kind].name);
     data = allocate(in, op);
     in->cells[op->id].data[party] = data;
   }
   return data;
 }
 
-const uint64_t *interp_value(Interp *in, const Op *op, int party)
-{
+const uint64_t *interp_value(Interp *in, const Op *op, int party) {
   return value(in, op, party);
 }
 
-static const IrBlock *loop_block(const IrBlock *b)
-{
+static const IrBlock *loop_block(const IrBlock *b) {
   while (b->owner && b->owner->kind == OP_IF)
     b = b->owner->parent;
   return b;
 }
 
-static uint64_t pass_of(const Interp *in, const Op *op)
-{
+static uint64_t pass_of(const Interp *in, const Op *op) {
   const IrBlock *b = loop_block(op->parent);
   return b->owner ? in->passes[b->owner->id] - 1 : 0;
 }
 
 /* ---- elementwise ------------------------------------------------------------------------------------------------- */
 
-static double real(uint64_t bits)
-{
+static double real(uint64_t bits) {
   return ir_bits_fixed(bits);
 }
 
-static uint64_t real_op(OpKind k, double a, double b)
-{
+static uint64_t real_op(OpKind k, double a, double b) {
   switch (k) {
   case OP_ADD: return ir_fixed_bits(a + b);
   case OP_SUB: return ir_fixed_bits(a - b);
@@ -118,8 +108,7 @@ static uint64_t real_op(OpKind k, double a, double b)
   }
 }
 
-static int64_t floor_div(int64_t a, int64_t b)
-{
+static int64_t floor_div(int64_t a, int64_t b) {
   if (b == 0)
     return 0;
   if (b == -1)
@@ -128,8 +117,7 @@ static int64_t floor_div(int64_t a, int64_t b)
   return q - (a % b != 0 && (a < 0) != (b < 0));
 }
 
-static uint64_t whole_op(OpKind k, uint64_t a, uint64_t b)
-{
+static uint64_t whole_op(OpKind k, uint64_t a, uint64_t b) {
   int64_t x = (int64_t)a, y = (int64_t)b;
   switch (k) {
   case OP_ADD: return a + b;
@@ -154,8 +142,7 @@ static uint64_t whole_op(OpKind k, uint64_t a, uint64_t b)
   }
 }
 
-static uint64_t ring_op(const Op *op, uint64_t a)
-{
+static uint64_t ring_op(const Op *op, uint64_t a) {
   int64_t k = op->ints.count ? op->ints.data[0] : 0;
   switch (op->kind) {
   case OP_SHL: return k >= 64 ? 0 : a << k;
@@ -165,23 +152,20 @@ static uint64_t ring_op(const Op *op, uint64_t a)
   }
 }
 
-static uint64_t encode(const Op *op, Elem from, uint64_t a)
-{
+static uint64_t encode(const Op *op, Elem from, uint64_t a) {
   if (from == EL_FIXED)
     return (uint64_t)(int64_t)nearbyint(ldexp(real(a), op->type.scale));
   return a << op->type.scale;
 }
 
-static uint64_t decode(const IrType *ring, Elem to, uint64_t a)
-{
+static uint64_t decode(const IrType *ring, Elem to, uint64_t a) {
   int64_t v = (int64_t)(a << (64 - ring->bits)) >> (64 - ring->bits);
   if (to == EL_BOOL)
     return a & 1;
   return to == EL_FIXED ? ir_fixed_bits(ldexp((double)v, -ring->scale)) : (uint64_t)v;
 }
 
-static void elementwise(Interp *in, const Op *op, int party, uint64_t *out)
-{
+static void elementwise(Interp *in, const Op *op, int party, uint64_t *out) {
   const uint64_t *arg[3] = {0};
   int64_t step[3] = {0};
   for (int i = 0; i < op->args.count; i++) {
@@ -209,8 +193,7 @@ static void elementwise(Interp *in, const Op *op, int party, uint64_t *out)
 
 /* ---- moves and products ----------------------------------------------------------------------------------------------- */
 
-static void strides_of(const Shape *s, int64_t *stride)
-{
+static void strides_of(const Shape *s, int64_t *stride) {
   int64_t n = 1;
   for (int i = s->rank - 1; i >= 0; i--) {
     stride[i] = n;
@@ -219,8 +202,8 @@ static void strides_of(const Shape *s, int64_t *stride)
 }
 
 /* Start of the box of a SLICE or UPDATE, as an offset; dynamic starts are operands from `next` on. */
-static int64_t box_offset(Interp *in, const Op *op, int party, const Shape *whole, const Shape *box, int next)
-{
+static int64_t box_offset(Interp *in, const Op *op, int party, const Shape *whole, const Shape *box,
+                          int next) {
   int64_t stride[MAX_RANK], offset = 0;
   strides_of(whole, stride);
   for (int i = 0; i < whole->rank; i++) {
@@ -236,8 +219,7 @@ static int64_t box_offset(Interp *in, const Op *op, int party, const Shape *whol
   return offset;
 }
 
-static void move(Interp *in, const Op *op, int party, uint64_t *out)
-{
+static void move(Interp *in, const Op *op, int party, uint64_t *out) {
   const Op *x = op->args.data[0];
   const uint64_t *a = value(in, x, party);
   const Shape *s = &x->type.shape;
@@ -266,7 +248,8 @@ static void move(Interp *in, const Op *op, int party, uint64_t *out)
     memcpy(out, a, 8 * (size_t)count_of(op));
     int64_t box[MAX_RANK];
     strides_of(&v->type.shape, box);
-    tfe_copy(out + box_offset(in, op, party, s, &v->type.shape, 2), value(in, v, party), v->type.shape.dim, to, box, rank);
+    tfe_copy(out + box_offset(in, op, party, s, &v->type.shape, 2), value(in, v, party), v->type.shape.dim,
+             to, box, rank);
     break;
   }
   case OP_GATHER: {
@@ -287,13 +270,11 @@ static void move(Interp *in, const Op *op, int party, uint64_t *out)
     }
     break;
   }
-  default: /* RESHAPE, MEMBER */
-    memcpy(out, a, 8 * (size_t)count_of(op));
+  default: /* RESHAPE, MEMBER */ memcpy(out, a, 8 * (size_t)count_of(op));
   }
 }
 
-static void reduce(Interp *in, const Op *op, int party, uint64_t *out)
-{
+static void reduce(Interp *in, const Op *op, int party, uint64_t *out) {
   const Op *x = op->args.data[0];
   const uint64_t *a = value(in, x, party);
   int64_t axis = op->ints.data[0], outer = 1, n = 1, inner = 1;
@@ -318,8 +299,7 @@ static void reduce(Interp *in, const Op *op, int party, uint64_t *out)
   }
 }
 
-static void bilinear(Interp *in, const Op *op, int party, uint64_t *out)
-{
+static void bilinear(Interp *in, const Op *op, int party, uint64_t *out) {
   const Op *x = op->args.data[0], *y = op->args.data[1];
   const uint64_t *a = value(in, x, party), *b = value(in, y, party);
   const int64_t *d = x->type.shape.dim, *e = y->type.shape.dim;
@@ -340,8 +320,7 @@ static void bilinear(Interp *in, const Op *op, int party, uint64_t *out)
 
 /* ---- one operation at one party ------------------------------------------------------------------------------------------ */
 
-static void source(Interp *in, const Op *op, int party, uint64_t *out)
-{
+static void source(Interp *in, const Op *op, int party, uint64_t *out) {
   int64_t n = count_of(op);
   const PartyDecl *d = party_decl(in->program, party);
   switch (op->kind) {
@@ -359,8 +338,7 @@ static void source(Interp *in, const Op *op, int party, uint64_t *out)
   }
 }
 
-static void local(Interp *in, const Op *op, int party, uint64_t *out)
-{
+static void local(Interp *in, const Op *op, int party, uint64_t *out) {
   int64_t n = count_of(op);
   const Op *const *args = (const Op *const *)op->args.data;
   const uint64_t *a = value(in, args[0], party);
@@ -369,21 +347,23 @@ static void local(Interp *in, const Op *op, int party, uint64_t *out)
   case OP_RNG_NEXT: out[0] = (uint64_t)tfe_rng_next((int64_t)a[0]); break;
   case OP_RANDN: tfe_random_normal(out, n, (int64_t)a[0]); break;
   case OP_RANDU:
-    tfe_random_uniform(out, n, (int64_t)a[0], real(value(in, args[1], party)[0]), real(value(in, args[2], party)[0]));
+    tfe_random_uniform(out, n, (int64_t)a[0], real(value(in, args[1], party)[0]),
+                       real(value(in, args[2], party)[0]));
     break;
   case OP_PERMUTE: tfe_permutation(out, n, (int64_t)a[0]); break;
   case OP_DPF_KEY:
-    tfe_dpf_key(out, a, value(in, args[1], party), value(in, args[2], party), count_of(args[0]), args[0]->type.bits);
+    tfe_dpf_key(out, a, value(in, args[1], party), value(in, args[2], party), count_of(args[0]),
+                args[0]->type.bits);
     break;
   case OP_DPF_EVAL:
-    tfe_dpf_eval(out, a, value(in, args[1], party), value(in, args[2], party), n, args[0]->type.bits, op->ints.data[0]);
+    tfe_dpf_eval(out, a, value(in, args[1], party), value(in, args[2], party), n, args[0]->type.bits,
+                 op->ints.data[0]);
     break;
   default: in->error = arena_printf(in->arena, "operation %s is not known here", op_info[op->kind].name);
   }
 }
 
-static void send(Interp *in, const Op *op, int party, uint64_t *out)
-{
+static void send(Interp *in, const Op *op, int party, uint64_t *out) {
   int from = (int)op->ints.data[0], to = (int)op->ints.data[1];
   const uint64_t *a = value(in, op->args.data[0], party == to ? from : party);
   memcpy(out, a, 8 * (size_t)count_of(op));
@@ -392,8 +372,7 @@ static void send(Interp *in, const Op *op, int party, uint64_t *out)
 }
 
 /* A draw is made once and is the same at both ends. */
-static void draw(Interp *in, const Op *op)
-{
+static void draw(Interp *in, const Op *op) {
   uint64_t *first = NULL;
   for (int p = 0; p < in->program->party_count; p++) {
     if (!party_has(op->where, p))
@@ -408,8 +387,7 @@ static void draw(Interp *in, const Op *op)
   }
 }
 
-static void effect(Interp *in, const Op *op, int party, uint64_t *out)
-{
+static void effect(Interp *in, const Op *op, int party, uint64_t *out) {
   switch (op->kind) {
   case OP_INPUT: in->hooks.input(in->hooks.data, op, party, pass_of(in, op), out); break;
   case OP_MORE: out[0] = pass_of(in, op) == 0; break; /* every stream has one item */
@@ -425,8 +403,7 @@ static void effect(Interp *in, const Op *op, int party, uint64_t *out)
   }
 }
 
-static void evaluate(Interp *in, const Op *op, int party)
-{
+static void evaluate(Interp *in, const Op *op, int party) {
   if (!party_has(op->where, party))
     return;
   if (op->kind == OP_RANDOM) {
@@ -450,8 +427,7 @@ static void evaluate(Interp *in, const Op *op, int party)
 
 /* ---- blocks ------------------------------------------------------------------------------------------------------------------ */
 
-static void forget(Interp *in, const Op *op)
-{
+static void forget(Interp *in, const Op *op) {
   in->done[op->id] = false;
   for (int p = 0; p < in->program->party_count; p++) {
     free(in->cells[op->id].data[p]);
@@ -459,8 +435,7 @@ static void forget(Interp *in, const Op *op)
   }
 }
 
-static void copy_value(Interp *in, const Op *to, const Op *from)
-{
+static void copy_value(Interp *in, const Op *to, const Op *from) {
   for (int p = 0; p < in->program->party_count; p++) {
     if (!party_has(to->where, p))
       continue;
@@ -474,8 +449,7 @@ static void copy_value(Interp *in, const Op *to, const Op *from)
 typedef VEC(const Op *) Values;
 
 /* What a control operation ends with becomes the value of its RESULT operations. */
-static void set_results(Interp *in, const IrBlock *b, const Op *control, const Values *values)
-{
+static void set_results(Interp *in, const IrBlock *b, const Op *control, const Values *values) {
   for (int k = 0; k < b->ops.count; k++) {
     const Op *r = b->ops.data[k];
     if (r->kind == OP_RESULT && r->args.data[0] == control)
@@ -484,8 +458,7 @@ static void set_results(Interp *in, const IrBlock *b, const Op *control, const V
 }
 
 /* Parameters take their new values all at once: some of these may be parameters themselves. */
-static void set_params(Interp *in, const IrBlock *body, int skip, const Values *values)
-{
+static void set_params(Interp *in, const IrBlock *body, int skip, const Values *values) {
   int parties = in->program->party_count;
   uint64_t **fresh = calloc((size_t)(values->count * parties + 1), sizeof *fresh);
   assert(fresh);
@@ -506,8 +479,7 @@ static void set_params(Interp *in, const IrBlock *body, int skip, const Values *
   free(fresh);
 }
 
-static void set_index(Interp *in, const Op *index, int64_t i)
-{
+static void set_index(Interp *in, const Op *index, int64_t i) {
   for (int p = 0; p < in->program->party_count; p++)
     if (party_has(index->where, p)) {
       free(in->cells[index->id].data[p]);
@@ -516,8 +488,7 @@ static void set_index(Interp *in, const Op *index, int64_t i)
     }
 }
 
-static void run_if(Interp *in, const Op *op, Values *values)
-{
+static void run_if(Interp *in, const Op *op, Values *values) {
   bool taken = value(in, op->args.data[0], party_first(op->where))[0] != 0;
   const IrBlock *branch = op->blocks.data[taken ? 0 : 1];
   run_block(in, branch);
@@ -525,10 +496,10 @@ static void run_if(Interp *in, const Op *op, Values *values)
     VEC_PUSH(in->arena, values, branch->yields.data[k]);
 }
 
-static void run_for(Interp *in, const Op *op, Values *values)
-{
+static void run_for(Interp *in, const Op *op, Values *values) {
   int any = party_first(op->where);
-  int64_t low = (int64_t)value(in, op->args.data[0], any)[0], high = (int64_t)value(in, op->args.data[1], any)[0];
+  int64_t low = (int64_t)value(in, op->args.data[0], any)[0],
+          high = (int64_t)value(in, op->args.data[1], any)[0];
   const IrBlock *body = op->blocks.data[0];
   for (int k = 2; k < op->args.count; k++)
     VEC_PUSH(in->arena, values, op->args.data[k]);
@@ -542,8 +513,7 @@ static void run_for(Interp *in, const Op *op, Values *values)
   }
 }
 
-static void run_while(Interp *in, const Op *op, Values *values)
-{
+static void run_while(Interp *in, const Op *op, Values *values) {
   int any = party_first(op->where);
   const IrBlock *test = op->blocks.data[0], *body = op->blocks.data[1];
   for (int k = 0; k < op->args.count; k++)
@@ -561,8 +531,7 @@ static void run_while(Interp *in, const Op *op, Values *values)
   }
 }
 
-static void run_op(Interp *in, const IrBlock *b, const Op *op)
-{
+static void run_op(Interp *in, const IrBlock *b, const Op *op) {
   Values values = {0};
   if (in->done[op->id])
     return;
@@ -583,16 +552,14 @@ static void run_op(Interp *in, const IrBlock *b, const Op *op)
 }
 
 /* Evaluates everything of a block that is held somewhere. */
-static void run_block(Interp *in, const IrBlock *b)
-{
+static void run_block(Interp *in, const IrBlock *b) {
   for (int i = 0; i < b->ops.count; i++)
     forget(in, b->ops.data[i]);
   for (int i = 0; i < b->ops.count && !in->error; i++)
     run_op(in, b, b->ops.data[i]);
 }
 
-Interp *interp_new(Arena *a, const Program *program, const InterpHooks *hooks)
-{
+Interp *interp_new(Arena *a, const Program *program, const InterpHooks *hooks) {
   Interp *in = ARENA_NEW(a, Interp);
   in->arena = a;
   in->program = program;
@@ -604,8 +571,12 @@ Interp *interp_new(Arena *a, const Program *program, const InterpHooks *hooks)
   return in;
 }
 
-const char *interp_run(Interp *in)
-{
+const char *interp_run(Interp *in) {
   run_block(in, in->program->body);
+  for (int i = 0; i <= in->program->next_id; i++)
+    for (int p = 0; p < MAX_PARTIES; p++) {
+      free(in->cells[i].data[p]);
+      in->cells[i].data[p] = NULL;
+    }
   return in->error;
 }

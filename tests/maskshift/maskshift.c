@@ -35,24 +35,22 @@ typedef struct Table {
 typedef struct Test {
   Arena *arena;
   const Program *program;
-  int run;                /* 0 first, 1 shifted, 2 the second data with masks as drawn */
-  Table messages;         /* of the first run, by (SEND's operand, pass) */
-  VEC(double) shown[3];   /* what the parties print or output */
-  const Op **hides;       /* by id of a RANDOM: the operation ADD or SUB that it masks and that is sent */
+  int run;              /* 0 first, 1 shifted, 2 the second data with masks as drawn */
+  Table messages;       /* of the first run, by (SEND's operand, pass) */
+  VEC(double) shown[3]; /* what the parties print or output */
+  const Op **hides;     /* by id of a RANDOM: the operation ADD or SUB that it masks and that is sent */
   int64_t checked, revealed, keys, shifted;
   const char *leak;
 } Test;
 
-static Record *find(const Table *t, const Op *op, uint64_t pass)
-{
+static Record *find(const Table *t, const Op *op, uint64_t pass) {
   for (Record *r = t->bucket[((uint64_t)op->id * 31 + pass) % BUCKETS]; r; r = r->next)
     if (r->op == op && r->pass == pass)
       return r;
   return NULL;
 }
 
-static void keep(Test *t, const Op *op, uint64_t pass, const uint64_t *value)
-{
+static void keep(Test *t, const Op *op, uint64_t pass, const uint64_t *value) {
   if (find(&t->messages, op, pass))
     return;
   size_t bytes = 8 * (size_t)shape_count(&op->type.shape);
@@ -65,14 +63,12 @@ static void keep(Test *t, const Op *op, uint64_t pass, const uint64_t *value)
 
 /* ---- which messages, which masks -------------------------------------------------------------------------------------- */
 
-static bool is_reveal(const Op *send)
-{
+static bool is_reveal(const Op *send) {
   return send->text && strcmp(send->text, "reveal") == 0;
 }
 
 /* The RANDOM among the operands of a masked value, NULL if there is none that the receiver does not know. */
-static const Op *mask_of(const Op *masked, int receiver)
-{
+static const Op *mask_of(const Op *masked, int receiver) {
   if (masked->kind == OP_RANDOM) /* 0 + mask */
     return party_has(masked->where, receiver) ? NULL : masked;
   if (masked->kind != OP_ADD && masked->kind != OP_SUB)
@@ -86,8 +82,7 @@ static const Op *mask_of(const Op *masked, int receiver)
   return NULL;
 }
 
-static void note_send(Op *op, void *data)
-{
+static void note_send(Op *op, void *data) {
   Test *t = data;
   if (op->kind != OP_SEND || is_reveal(op))
     return;
@@ -101,14 +96,12 @@ static void note_send(Op *op, void *data)
 
 /* ---- hooks -------------------------------------------------------------------------------------------------------------- */
 
-static void fill_random(Test *t, const Op *op, uint64_t pass, uint64_t *out)
-{
+static void fill_random(Test *t, const Op *op, uint64_t pass, uint64_t *out) {
   uint8_t key[TFE_KEY_BYTES] = {(uint8_t)(1 + t->run)};
   tfe_prg_words(key, (uint32_t)op->id, pass, op->type.bits, out, shape_count(&op->type.shape));
 }
 
-static void on_random(void *data, Interp *in, const Op *op, uint64_t pass, uint64_t *out)
-{
+static void on_random(void *data, Interp *in, const Op *op, uint64_t pass, uint64_t *out) {
   Test *t = data;
   const Op *masked = t->hides[op->id];
   Record *first = t->run == 1 && masked ? find(&t->messages, masked, pass) : NULL;
@@ -134,8 +127,7 @@ static void on_random(void *data, Interp *in, const Op *op, uint64_t pass, uint6
   }
 }
 
-static void on_sent(void *data, const Op *op, uint64_t pass, const uint64_t *value)
-{
+static void on_sent(void *data, const Op *op, uint64_t pass, const uint64_t *value) {
   Test *t = data;
   const Op *what = op->args.data[0];
   while (what->kind == OP_SEND)
@@ -156,37 +148,38 @@ static void on_sent(void *data, const Op *op, uint64_t pass, const uint64_t *val
   t->checked++;
   if (!t->leak && (!first || memcmp(first->value, value, 8 * (size_t)shape_count(&op->type.shape)) != 0))
     t->leak = arena_printf(t->arena, "the message %%%d from %s to %s (%s) depends on private data", op->id,
-                           party_name(t->program, (int)op->ints.data[0]), party_name(t->program, (int)op->ints.data[1]),
+                           party_name(t->program, (int)op->ints.data[0]),
+                           party_name(t->program, (int)op->ints.data[1]),
                            op->site ? source_where(t->arena, op->site->span) : "?");
 }
 
 /* Private data: small numbers that differ between the runs; bools and ints likewise. */
-static void on_input(void *data, const Op *op, int party, uint64_t pass, uint64_t *out)
-{
+static void on_input(void *data, const Op *op, int party, uint64_t pass, uint64_t *out) {
   Test *t = data;
   uint8_t key[TFE_KEY_BYTES] = {(uint8_t)(t->run ? 100 : 99), (uint8_t)party};
   int64_t n = shape_count(&op->type.shape);
   tfe_prg_words(key, (uint32_t)op->id, pass, 16, out, n);
   for (int64_t i = 0; i < n; i++) {
     double v = (double)out[i] / 32768.0 - 1.0; /* [-1, 1) */
-    out[i] = op->type.elem == EL_FIXED ? ir_fixed_bits(v) : op->type.elem == EL_BOOL ? out[i] & 1 : out[i] % 1000;
+    out[i] = op->type.elem == EL_FIXED  ? ir_fixed_bits(v)
+             : op->type.elem == EL_BOOL ? out[i] & 1
+                                        : out[i] % 1000;
   }
 }
 
-static void on_shown(void *data, const Op *op, int operand, int party, const uint64_t *value)
-{
+static void on_shown(void *data, const Op *op, int operand, int party, const uint64_t *value) {
   Test *t = data;
   (void)party;
   const IrType *type = &op->args.data[operand]->type;
   for (int64_t i = 0; i < shape_count(&type->shape); i++)
-    VEC_PUSH(t->arena, &t->shown[t->run], type->elem == EL_FIXED ? ir_bits_fixed(value[i]) : (double)(int64_t)value[i]);
+    VEC_PUSH(t->arena, &t->shown[t->run],
+             type->elem == EL_FIXED ? ir_bits_fixed(value[i]) : (double)(int64_t)value[i]);
 }
 
 /* ---- data that the program itself holds ---------------------------------------------------------------------------------- */
 
 /* Whether a value follows from the text of the program alone. */
-static bool is_written(const Op *op)
-{
+static bool is_written(const Op *op) {
   OpClass c = op_info[op->kind].class;
   bool pure = c == OPC_EW || c == OPC_MOVE || c == OPC_REDUCE || c == OPC_BILINEAR;
   if (op->kind == OP_CONST || op->kind == OP_IOTA || op->kind == OP_ME)
@@ -197,8 +190,7 @@ static bool is_written(const Op *op)
 }
 
 /* What is shared must differ between the runs: written data become inputs. */
-static void vary_shared(Op *op, void *data)
-{
+static void vary_shared(Op *op, void *data) {
   Program *p = data;
   if (op->kind != OP_SHARE)
     return;
@@ -224,8 +216,7 @@ static void vary_shared(Op *op, void *data)
 
 /* ---- main ------------------------------------------------------------------------------------------------------------------ */
 
-static Program *compile(Arena *a, Diags *diags, const char *path, const char *const *defines, int count)
-{
+static Program *compile(Arena *a, Diags *diags, const char *path, const char *const *defines, int count) {
   const char *error = NULL;
   Source *source = source_read(a, path, path, &error);
   if (!source) {
@@ -243,10 +234,13 @@ static Program *compile(Arena *a, Diags *diags, const char *path, const char *co
   return out;
 }
 
-static bool run(Test *t, int which)
-{
+static bool run(Test *t, int which) {
   t->run = which;
-  InterpHooks hooks = {.data = t, .random = on_random, .sent = on_sent, .input = on_input, .shown = on_shown,
+  InterpHooks hooks = {.data = t,
+                       .random = on_random,
+                       .sent = on_sent,
+                       .input = on_input,
+                       .shown = on_shown,
                        .seed_shift = which ? 1000 : 0};
   const char *error = interp_run(interp_new(t->arena, t->program, &hooks));
   if (error)
@@ -255,8 +249,7 @@ static bool run(Test *t, int which)
 }
 
 /* The shifted run computes what an ordinary run on the same data does, up to the rounding of truncations. */
-static bool same_results(const Test *t)
-{
+static bool same_results(const Test *t) {
   if (t->shown[1].count != t->shown[2].count)
     return false;
   for (int i = 0; i < t->shown[1].count; i++) {
@@ -267,8 +260,7 @@ static bool same_results(const Test *t)
   return true;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
   Arena *a = arena_new();
   Diags *diags = diag_create(a);
   VEC(const char *) defines = {0};
@@ -298,8 +290,8 @@ int main(int argc, char **argv)
     fprintf(stderr, "maskshift: %s: the shifted run gives other results\n", path);
     return 1;
   }
-  printf("%s: %" PRId64 " messages equal under %" PRId64 " shifted masks; %" PRId64 " belong to reveals, %" PRId64
-         " are comparison keys\n",
+  printf("%s: %" PRId64 " messages equal under %" PRId64 " shifted masks; %" PRId64
+         " belong to reveals, %" PRId64 " are comparison keys\n",
          path, t.checked, t.shifted, t.revealed, t.keys);
   arena_free(a);
   return 0;

@@ -35,23 +35,20 @@ typedef struct Bench {
 
 /* ---- hooks --------------------------------------------------------------------------------------------------------------- */
 
-static void draw(void *data, Interp *in, const Op *op, uint64_t pass, uint64_t *out)
-{
+static void draw(void *data, Interp *in, const Op *op, uint64_t pass, uint64_t *out) {
   (void)in;
   uint8_t key[TFE_KEY_BYTES] = {(uint8_t)(1 + ((Bench *)data)->run)};
   tfe_prg_words(key, (uint32_t)op->id, pass, op->type.bits, out, shape_count(&op->type.shape));
 }
 
-static void give(void *data, const Op *op, int party, uint64_t pass, uint64_t *out)
-{
+static void give(void *data, const Op *op, int party, uint64_t pass, uint64_t *out) {
   const Bench *b = data;
   (void)party;
   (void)pass;
   memcpy(out, strcmp(op->text, "x") == 0 ? b->x : b->y, 8 * (size_t)shape_count(&op->type.shape));
 }
 
-static void take(void *data, const Op *op, int operand, int party, const uint64_t *value)
-{
+static void take(void *data, const Op *op, int operand, int party, const uint64_t *value) {
   Bench *b = data;
   (void)party;
   b->shown = shape_count(&op->args.data[operand]->type.shape);
@@ -60,8 +57,7 @@ static void take(void *data, const Op *op, int operand, int party, const uint64_
 
 /* ---- the bench -------------------------------------------------------------------------------------------------------------- */
 
-static const char *read_file(Arena *a, const char *path)
-{
+static const char *read_file(Arena *a, const char *path) {
   const char *error = NULL;
   Source *s = source_read(a, path, path, &error);
   if (!s)
@@ -69,16 +65,14 @@ static const char *read_file(Arena *a, const char *path)
   return s->text;
 }
 
-static void write_file(const char *path, const char *text)
-{
+static void write_file(const char *path, const char *text) {
   FILE *f = fopen(path, "w");
   assert_non_null(f);
   fputs(text, f);
   assert_int_equal(fclose(f), 0);
 }
 
-static const char *replaced(Arena *a, const char *text, const char *old, const char *new)
-{
+static const char *replaced(Arena *a, const char *text, const char *old, const char *new) {
   const char *at = strstr(text, old);
   if (!at)
     fail_msg("pond.tfe has no `%s`", old);
@@ -86,12 +80,12 @@ static const char *replaced(Arena *a, const char *text, const char *old, const c
 }
 
 /* Runs `show` on x and y (n private ints) with `negated` as the meaning of -x. */
-static void run(Bench *b, int64_t n, int frac, const char *negated, const char *show)
-{
+static void run(Bench *b, int64_t n, int frac, const char *negated, const char *show) {
   b->arena = arena_new();
   const char *kind = read_file(b->arena, TFE_TEST_DIR "/../stdlib/protocol/pond.tfe");
   kind = replaced(b->arena, kind, "protocol kind pond(", "protocol kind bench(");
-  kind = replaced(b->arena, kind, "fn neg(x) { return holds(-x.a, -x.b) }", arena_printf(b->arena, "fn neg(x) { %s }", negated));
+  kind = replaced(b->arena, kind, "fn neg(x) { return holds(-x.a, -x.b) }",
+                  arena_printf(b->arena, "fn neg(x) { %s }", negated));
   write_file(arena_printf(b->arena, "%s/protocol/bench.tfe", folder), kind);
   const char *path = arena_printf(b->arena, "%s/bench.tfe", folder);
   write_file(path, arena_printf(b->arena,
@@ -124,8 +118,7 @@ static void run(Bench *b, int64_t n, int frac, const char *negated, const char *
 
 static int64_t x[MOST], y[MOST], out[MOST];
 
-static uint64_t next_random(void)
-{
+static uint64_t next_random(void) {
   static uint64_t state = 1;
   uint64_t z = state += 0x9e3779b97f4a7c15;
   z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
@@ -134,8 +127,7 @@ static uint64_t next_random(void)
 }
 
 /* Corners below 2^62 in magnitude, then numbers of all sizes. */
-static void fill(int64_t *v, int64_t n)
-{
+static void fill(int64_t *v, int64_t n) {
   int64_t k = 0;
   for (int bit = 0; bit <= 62; bit++)
     for (int64_t d = -1; d <= 1; d++)
@@ -146,7 +138,7 @@ static void fill(int64_t *v, int64_t n)
       }
   assert_true(k <= n);
   for (; k < n; k++)
-    v[k] = (int64_t)next_random() >> (1 + next_random() % 62) ;
+    v[k] = (int64_t)next_random() >> (1 + next_random() % 62);
   for (k = 0; k < n; k++)
     if (v[k] >= END || v[k] <= -END)
       v[k] = END - 1;
@@ -155,8 +147,7 @@ static void fill(int64_t *v, int64_t n)
 /* ---- tests ------------------------------------------------------------------------------------------------------------------- */
 
 /* One of the two neighbours on the coarser grid for every number of bits dropped; exact where nothing is lost. */
-static void truncation_never_fails(void **state)
-{
+static void truncation_never_fails(void **state) {
   (void)state;
   enum { N = 1000 };
   Bench b = {.x = x, .y = y, .out = out};
@@ -171,11 +162,13 @@ static void truncation_never_fails(void **state)
   }
 }
 
-static void truncation_is_unbiased(void **state)
-{
+static void truncation_is_unbiased(void **state) {
   (void)state;
   Bench b = {.x = x, .y = y, .out = out};
-  static const struct { int t; int64_t value; } cases[] = {{16, 0}, {16, 12345678901}, {16, -7}, {1, 3}, {30, -1234567890123}, {24, 0}};
+  static const struct {
+    int t;
+    int64_t value;
+  } cases[] = {{16, 0}, {16, 12345678901}, {16, -7}, {1, 3}, {30, -1234567890123}, {24, 0}};
   for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
     int t = cases[c].t;
     double sum = 0;
@@ -192,8 +185,7 @@ static void truncation_is_unbiased(void **state)
   }
 }
 
-static void products_are_exact(void **state)
-{
+static void products_are_exact(void **state) {
   (void)state;
   enum { N = 4096, SIDE = 64 };
   Bench b = {.x = x, .y = y, .out = out};
@@ -214,8 +206,7 @@ static void products_are_exact(void **state)
     }
 }
 
-static void signs_are_exact(void **state)
-{
+static void signs_are_exact(void **state) {
   (void)state;
   enum { N = 2000 };
   Bench b = {.x = x, .y = y, .out = out};
@@ -233,27 +224,27 @@ static void signs_are_exact(void **state)
 }
 
 /* Every comparison of numbers in range, also of neighbours. */
-static void comparisons_are_exact(void **state)
-{
+static void comparisons_are_exact(void **state) {
   (void)state;
   enum { N = 1200 };
   Bench b = {.x = x, .y = y, .out = out};
   fill(x, N);
   for (int i = 0; i < N; i++)
     y[i] = i % 4 == 3 ? x[N - 1 - i] : x[i] + i % 4 - 1;
-  static const char *const shows[] = {"x < y", "x <= y", "x == y", "x != y", "x < 0", "x <= 0", "0 < x", "x == 1"};
+  static const char *const shows[] = {"x < y", "x <= y", "x == y", "x != y",
+                                      "x < 0", "x <= 0", "0 < x",  "x == 1"};
   for (int k = 0; k < 8; k++) {
     run(&b, N, 16, "return x", shows[k]);
     for (int i = 0; i < N; i++) {
-      bool expected[] = {x[i] < y[i], x[i] <= y[i], x[i] == y[i], x[i] != y[i], x[i] < 0, x[i] <= 0, 0 < x[i], x[i] == 1};
+      bool expected[] = {x[i] < y[i], x[i] <= y[i], x[i] == y[i], x[i] != y[i],
+                         x[i] < 0,    x[i] <= 0,    0 < x[i],     x[i] == 1};
       if (out[i] != expected[k])
         fail_msg("%s of %lld, %lld: %lld", shows[k], (long long)x[i], (long long)y[i], (long long)out[i]);
     }
   }
 }
 
-static int make_folder(void **state)
-{
+static int make_folder(void **state) {
   (void)state;
   char path[64];
   if (!mkdtemp(folder))
@@ -262,8 +253,7 @@ static int make_folder(void **state)
   return mkdir(path, 0700);
 }
 
-static int remove_folder(void **state)
-{
+static int remove_folder(void **state) {
   (void)state;
   char path[64];
   static const char *const names[] = {"protocol/bench.tfe", "bench.tfe", "protocol", ""};
@@ -275,8 +265,7 @@ static int remove_folder(void **state)
   return 0;
 }
 
-int main(void)
-{
+int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(truncation_never_fails), cmocka_unit_test(truncation_is_unbiased),
       cmocka_unit_test(products_are_exact),     cmocka_unit_test(signs_are_exact),

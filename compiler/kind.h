@@ -1,0 +1,154 @@
+/* The protocol layer: runs functions of a protocol kind's file while a program is compiled. expand.c calls it for every
+ * operation on private values; what it makes is appended to the choreography.
+ *
+ *   kind.c          names, calls, statements            kind_tensor.c   operations and rearrangements of tensors
+ *   kind_builtin.c  send, random, encode, ...           factor.c        scales of public factors
+ *
+ * It knows tensors (an operation and the parties that hold it here), structs of them, integers, parties and operations as
+ * values. A private value is the struct that the kind's `holds` declares. Arithmetic takes place where all operands are.
+ * Types of ring tensors carry bits and scale: + needs equal ones, * adds scales, a literal is a ring element as it stands.
+ *
+ * Randomness: a draw inside a `pure` (or `elementwise`) function is named by that call's arguments, so that equal calls are
+ * equal values to common-subexpression elimination and loop-invariant motion; any other draw is fresh. An `elementwise`
+ * function commutes with rearrangements: of a slice it is the slice of what it gives for the whole, when that is no more
+ * work. */
+#ifndef TFEC_KIND_H
+#define TFEC_KIND_H
+
+#include "ast.h"
+#include "ir.h"
+
+typedef enum ValKind { V_NONE, V_TENSOR, V_STRUCT, V_INT, V_PARTIES, V_OPERATION } ValKind;
+
+typedef struct Val Val;
+struct Val {
+  ValKind kind;
+  Op *op;           /* TENSOR */
+  PartySet parties; /* TENSOR: who holds it, as seen here; PARTIES */
+  int64_t integer;  /* INT */
+  const char *name; /* OPERATION; STRUCT: its declaration's name */
+  bool is_private;  /* STRUCT: the kind's `holds` */
+  int protocol;     /* private: instance */
+  int count;        /* STRUCT */
+  const char **fields;
+  Val *items;
+  const Op *move; /* private: the joint MOVE operation that made it from `source` */
+  const Val *source;
+};
+
+static const Val NOTHING = {.kind = V_NONE};
+
+static inline Val val_tensor(Op *op, PartySet parties) {
+  return (Val){.kind = V_TENSOR, .op = op, .parties = parties};
+}
+
+static inline Val val_int(int64_t v) {
+  return (Val){.kind = V_INT, .integer = v};
+}
+
+static inline Val val_parties(PartySet s) {
+  return (Val){.kind = V_PARTIES, .parties = s};
+}
+
+static inline bool val_is_private(const Val *v) {
+  return v->kind == V_STRUCT && v->is_private;
+}
+
+typedef struct Binding {
+  const char *name;
+  Val value;
+} Binding;
+
+/* A call of a protocol function. */
+typedef struct Frame {
+  const Decl *function;
+  struct Frame *caller;
+  VEC(Binding) names;
+  bool pure;
+  const char *label; /* pure: what names its draws */
+  VEC(Op *) leaves;  /* pure: the tensors among the arguments */
+  int draws;
+  bool returned;
+  Val result;
+} Frame;
+
+typedef struct Kind {
+  Arena *arena;
+  Diags *diags;
+  const Program *joint;
+  Program *out;
+  IrBlock *block; /* where operations are appended */
+  PartySet everybody;
+  bool failed;
+  /* while a function runs */
+  int protocol; /* instance */
+  const Decl *kind;
+  const Op *current; /* the joint operation */
+  Frame *frame;
+  bool restricted; /* inside `at p { }` */
+  PartySet restriction;
+} Kind;
+
+/* A call of a builtin function, arguments evaluated. */
+typedef struct Call {
+  const Expr *e;
+  Val args[8];
+  const char *names[8];
+  int count;
+} Call;
+
+/* ---- kind.c -------------------------------------------------------------------------------------------- */
+
+/* A function of the kind by name: as it fits; with the operands of a commutative operation swapped; with public operands
+ * made private. */
+Val kind_call(Kind *x, const char *name, Val *args, int count, const Span *at);
+const Decl *kind_member(const Decl *kind, const char *name, DeclKind what);
+/* A party of the header. */
+bool kind_party(const Kind *x, const char *name, PartySet *out);
+const ProtocolInstance *kind_instance(const Kind *x);
+/* The innermost call of a pure function, or NULL. */
+Frame *kind_pure_frame(Kind *x);
+
+/* ---- kind_builtin.c --------------------------------------------------------------------------------------- */
+
+/* The argument given by that name, or NULL. */
+static inline const Val *kind_named(const Call *c, const char *name) {
+  for (int i = 0; i < c->count; i++)
+    if (c->names[i] && strcmp(c->names[i], name) == 0)
+      return &c->args[i];
+  return NULL;
+}
+
+/* False if there is no builtin of that name. */
+bool kind_builtin(Kind *x, const char *name, Call *c, Val *result);
+/* v at `to` as well. */
+Val kind_send(Kind *x, Span at, Val v, PartySet to);
+
+/* ---- kind_tensor.c ---------------------------------------------------------------------------------------- */
+
+/* Reports an error in the kind's file (the first only); NOTHING. */
+Val kind_fail(Kind *x, Span at, const char *format, ...) __attribute__((format(printf, 3, 4)));
+Op *kind_append(Kind *x, OpKind op, IrType type, PartySet where);
+/* An operation where all its operands are. */
+Val kind_emit(Kind *x, Span at, OpKind op, IrType type, const Val *args, int count);
+Val kind_emit_int(Kind *x, Span at, OpKind op, IrType type, Val arg, int64_t attribute);
+/* Any operation of ops.def on tensors, as called by its name in a protocol file. Axes and other attributes are those of the
+ * joint operation that is being carried out. */
+Val kind_apply(Kind *x, Span at, OpKind op, Val *args, int count);
+Val kind_broadcast(Kind *x, Span at, Val v, Shape shape);
+/* A joint MOVE or SUM operation on each part of private values (or bundles of tensors); its first n operands are data. */
+Val kind_move(Kind *x, const Op *joint, const Val *data, int n);
+/* A constant whose elements are all the same. */
+Val kind_splat(Kind *x, IrType type, uint64_t value);
+/* An integer literal beside a tensor, as that tensor's kind of number. */
+Val kind_literal(Kind *x, const Op *beside, int64_t v);
+
+static inline IrType kind_ring(int bits, int scale, Shape shape) {
+  return (IrType){.elem = EL_RING, .bits = bits, .scale = scale, .shape = shape};
+}
+
+static inline uint64_t kind_low_bits(int bits) {
+  return bits >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << bits) - 1;
+}
+
+#endif

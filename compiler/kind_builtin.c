@@ -1,0 +1,341 @@
+/* The builtin functions of the protocol layer: messages, common randomness, encoding, and what works on the bits of ring
+ * elements (reference 18.7). */
+#include "kind.h"
+
+#include <math.h>
+
+#include "../runtime/gate/dpf_layout.h"
+#include "factor.h"
+
+/* ---- builtin functions of the protocol layer --------------------------------------------------------------------- */
+
+static bool expect(Kind *x, const Call *c, const char *kinds) {
+  int n = 0;
+  for (; kinds[n]; n++) {
+    if (n >= c->count || c->names[n])
+      break;
+    ValKind k = c->args[n].kind;
+    if (k == V_NONE)
+      return false;
+    bool ok = (kinds[n] == 't' && k == V_TENSOR) || (kinds[n] == 'i' && k == V_INT) ||
+              (kinds[n] == 'p' && k == V_PARTIES);
+    if (!ok) {
+      kind_fail(x, c->e->args.data[n].span, "argument %d of `%s` must be %s", n + 1, c->e->left->name,
+                kinds[n] == 't'   ? "a tensor"
+                : kinds[n] == 'i' ? "an integer"
+                                  : "a party");
+      return false;
+    }
+  }
+  if (kinds[n]) {
+    kind_fail(x, c->e->span, "`%s` needs %d arguments", c->e->left->name, (int)strlen(kinds));
+    return false;
+  }
+  return true;
+}
+
+Val kind_send(Kind *x, Span at, Val v, PartySet to) {
+  if (v.kind != V_TENSOR)
+    return NOTHING;
+  int from = party_first(v.parties);
+  if (from < 0)
+    return kind_fail(x, at, "nobody holds what is sent");
+  for (const Op *op = v.op; op->kind == OP_SEND; op = op->args.data[0])
+    if (party_has(v.parties, (int)op->ints.data[0]))
+      from = (int)op->ints.data[0]; /* from where it is made: nobody passes on what came in a message */
+  for (int p = 0; p < x->out->party_count; p++) {
+    if (!party_has(to, p) || party_has(v.parties, p))
+      continue;
+    Op *op = kind_append(x, OP_SEND, v.op->type, party_or(v.parties, party_one(p)));
+    ir_operand(x->out, op, v.op);
+    ir_int(x->out, op, from);
+    ir_int(x->out, op, p);
+    if (kind_pure_frame(x)) /* a masked value: pass_licm may take it out of any loop */
+      op->text = "pure";
+    else if (x->current->kind == OP_REVEAL) /* not before the assertions in front of it: pass_rounds */
+      op->text = "reveal";
+    v = val_tensor(op, op->where);
+  }
+  return v;
+}
+
+static Val builtin_exchange(Kind *x, Call *c) {
+  if (!expect(x, c, "tt"))
+    return NOTHING;
+  Val both[2] = {kind_send(x, c->e->span, c->args[0], party_one(party_first(c->args[1].parties))),
+                 kind_send(x, c->e->span, c->args[1], party_one(party_first(c->args[0].parties)))};
+  return kind_apply(x, c->e->span, OP_ADD, both, 2);
+}
+
+static Val builtin_send(Kind *x, Call *c) {
+  return expect(x, c, "tp") ? kind_send(x, c->e->span, c->args[0], c->args[1].parties) : NOTHING;
+}
+
+/* random(like, p, q): uniform in the ring of `like`; with words = k, k words of 64 bits for each element. */
+static Val builtin_random(Kind *x, Call *c) {
+  if (!expect(x, c, "tpp"))
+    return NOTHING;
+  IrType t = c->args[0].op->type;
+  const Val *words = kind_named(c, "words");
+  if (words) {
+    t.bits = 64;
+    t.scale = 0;
+    t.shape.dim[t.shape.rank++] = words->integer;
+  }
+  int p = party_first(c->args[1].parties), q = party_first(c->args[2].parties);
+  Op *op = kind_append(x, OP_RANDOM, t, party_or(party_one(p), party_one(q)));
+  ir_int(x->out, op, p);
+  ir_int(x->out, op, q);
+  Frame *f = kind_pure_frame(x);
+  if (f) {
+    op->text = arena_printf(x->arena, "%s#%d", f->label, f->draws++);
+    for (int i = 0; i < f->leaves.count; i++)
+      ir_operand(x->out, op, f->leaves.data[i]);
+  }
+  /* The operands only name the draw: it takes place at p and q wherever they are. */
+  return val_tensor(op, op->where);
+}
+
+static uint64_t encode_number(double v, int bits, int scale) {
+  double r = nearbyint(ldexp(v, scale));
+  return (uint64_t)(int64_t)r & kind_low_bits(bits);
+}
+
+static double const_value(const Op *op, int64_t i) {
+  uint64_t bits = op->data[op->data_count == 1 ? 0 : i];
+  return op->type.elem == EL_FIXED ? ir_bits_fixed(bits) : (double)(int64_t)bits;
+}
+
+static Val unfit(Kind *x, double v, int whole) {
+  if (!x->failed) {
+    const ProtocolInstance *p = kind_instance(x);
+    Diag *d = diag_new(x->diags, DIAG_E0415, x->current->site->span, arena_printf(x->arena, "%g", v), whole);
+    diag_also(d, p->span, "whole = %d", p->whole);
+    diag_help(d, "scale the numbers, or give the block a larger `whole`");
+  }
+  x->failed = true;
+  return NOTHING;
+}
+
+/* Constants are encoded here and now; they are in range, or that is the user's error. */
+static Val encode_const(Kind *x, const Op *op, IrType t, int whole) {
+  Op *out = kind_append(x, OP_CONST, t, x->everybody);
+  uint64_t *data = arena_alloc(x->arena, sizeof(uint64_t) * (size_t)op->data_count);
+  for (int64_t i = 0; i < op->data_count; i++) {
+    double v = const_value(op, i);
+    if (op->type.elem == EL_FIXED && !(fabs(v) < ldexp(1.0, whole)))
+      return unfit(x, v, whole);
+    data[i] = op->type.elem == EL_FIXED
+                  ? encode_number(v, t.bits, t.scale)
+                  : (op->data[i] << (t.scale < 64 ? t.scale : 0)) & kind_low_bits(t.bits);
+  }
+  out->data = data;
+  out->data_count = op->data_count;
+  return val_tensor(out, x->everybody);
+}
+
+static Val encode(Kind *x, Span at, Val v, int bits, int scale, int whole) {
+  IrType t = kind_ring(bits, scale, v.op->type.shape);
+  if (v.op->type.elem == EL_RING)
+    return kind_fail(x, at, "this is encoded already");
+  if (v.op->kind == OP_CONST)
+    return encode_const(x, v.op, t, whole);
+  return kind_emit_int(x, at, OP_ENCODE, t, v, whole);
+}
+
+/* encode(x): a number as the kind holds it; encode(x, like): in the ring and scale of a tensor. Integers promise to stay
+ * below 2^(ring - 2). */
+static Val builtin_encode(Kind *x, Call *c) {
+  if (!expect(x, c, c->count > 1 ? "tt" : "t"))
+    return NOTHING;
+  const ProtocolInstance *p = kind_instance(x);
+  Elem e = c->args[0].op->type.elem;
+  int bits = e == EL_BOOL ? 1 : p->ring;
+  int scale = e == EL_FIXED ? p->frac : 0;
+  if (c->count > 1) {
+    bits = c->args[1].op->type.bits;
+    scale = c->args[1].op->type.scale;
+  }
+  int whole = e == EL_FIXED ? p->whole : e == EL_INT ? p->ring - 2 - scale : 1;
+  return encode(x, c->e->span, c->args[0], bits, scale, whole);
+}
+
+/* Bits that a sum of products needs above its largest term. */
+static int sum_bits(const Kind *x) {
+  const Op *joint = x->current;
+  int64_t terms = 1;
+  if (joint->kind == OP_MATMUL)
+    terms = joint->args.data[0]->type.shape.dim[1];
+  else if (joint->kind == OP_CONV2D) {
+    const Shape *k = &joint->args.data[1]->type.shape;
+    terms = k->dim[0] * k->dim[1] * k->dim[2];
+  }
+  int bits = 0;
+  while ((INT64_C(1) << bits) < terms)
+    bits++;
+  return bits;
+}
+
+static Val no_room(Kind *x, int scale) {
+  const ProtocolInstance *p = kind_instance(x);
+  if (!x->failed) {
+    Diag *d = diag_new(x->diags, DIAG_E0413, x->current->site->span, p->whole + scale, p->ring - 2);
+    diag_also(d, p->span, "frac = %d, whole = %d", p->frac, p->whole);
+    diag_help(d, "give the block less precision: whole + 2 * frac must not be more than %d", p->ring - 2);
+  }
+  x->failed = true;
+  return NOTHING;
+}
+
+/* factor(y, like): a public factor of a private tensor, at the scale that suits the two (factor.c). */
+static Val builtin_factor(Kind *x, Call *c) {
+  if (!expect(x, c, "tt"))
+    return NOTHING;
+  const ProtocolInstance *p = kind_instance(x);
+  const Op *op = c->args[0].op;
+  int other = c->args[1].op->type.scale;
+  bool known = op->kind == OP_CONST;
+  if (op->type.elem != EL_FIXED)
+    return encode(x, c->e->span, c->args[0], p->ring, 0, p->ring - 2);
+  int scale = factor_scale(p, other, sum_bits(x), known ? op->data : NULL, op->data_count);
+  if (scale < 0)
+    return no_room(x, other + p->frac);
+  return encode(x, c->e->span, c->args[0], p->ring, scale, known ? p->ring - 2 - scale : p->whole);
+}
+
+/* promised(x): x, an untruncated product, which the program promises to be below 2^whole. */
+static Val builtin_promised(Kind *x, Call *c) {
+  const Val *part = c->count == 1 && val_is_private(&c->args[0]) ? &c->args[0].items[0] : &c->args[0];
+  if (c->count != 1 || part->kind != V_TENSOR)
+    return kind_fail(x, c->e->span, "`promised` takes a private value");
+  return factor_fits(kind_instance(x), part->op->type.scale) ? c->args[0] : no_room(x, part->op->type.scale);
+}
+
+static Val builtin_decode(Kind *x, Call *c) {
+  if (!expect(x, c, "t"))
+    return NOTHING;
+  IrType t = x->current->type;
+  t.shape = c->args[0].op->type.shape;
+  return kind_emit(x, c->e->span, OP_DECODE, t, c->args, 1);
+}
+
+static Val builtin_zero(Kind *x, Call *c) {
+  return expect(x, c, "t") ? kind_splat(x, c->args[0].op->type, 0) : NOTHING;
+}
+
+static Val builtin_shift(Kind *x, Call *c, OpKind k) {
+  if (!expect(x, c, "ti"))
+    return NOTHING;
+  IrType t = c->args[0].op->type;
+  t.scale += (int)(k == OP_SHL ? c->args[1].integer : -c->args[1].integer);
+  return kind_emit_int(x, c->e->span, k, t, c->args[0], c->args[1].integer);
+}
+
+static Val builtin_shl(Kind *x, Call *c) {
+  return builtin_shift(x, c, OP_SHL);
+}
+
+static Val builtin_shr(Kind *x, Call *c) {
+  return builtin_shift(x, c, OP_SHR);
+}
+
+static Val builtin_bit(Kind *x, Call *c) {
+  if (!expect(x, c, "ti"))
+    return NOTHING;
+  return kind_emit_int(x, c->e->span, OP_BIT, kind_ring(1, 0, c->args[0].op->type.shape), c->args[0],
+                       c->args[1].integer);
+}
+
+/* cast(x, bits) or cast(x, like): the same ring element (its low bits), read in another ring; scale 0, or that of like. */
+static Val builtin_cast(Kind *x, Call *c) {
+  bool like = c->count > 1 && c->args[1].kind == V_TENSOR;
+  if (!expect(x, c, like ? "tt" : "ti"))
+    return NOTHING;
+  const IrType *from = &c->args[0].op->type;
+  IrType t = kind_ring(like ? c->args[1].op->type.bits : (int)c->args[1].integer,
+                       like ? c->args[1].op->type.scale : 0, from->shape);
+  if (from->elem != EL_RING || t.bits < 1 || t.bits > 64)
+    return kind_fail(x, c->e->span, "`cast` goes from a ring to one of 1 to 64 bits");
+  return kind_emit(x, c->e->span, t.bits < from->bits ? OP_NARROW : OP_WIDEN, t, c->args, 1);
+}
+
+static Val builtin_dpf_key(Kind *x, Call *c) {
+  if (!expect(x, c, "ttt"))
+    return NOTHING;
+  IrType t = c->args[0].op->type;
+  int64_t words = tfe_dpf_words(t.bits);
+  t.bits = 64;
+  t.scale = 0;
+  t.shape.dim[t.shape.rank++] = words;
+  return kind_emit(x, c->e->span, OP_DPF_KEY, t, c->args, 3);
+}
+
+static Val builtin_dpf_eval(Kind *x, Call *c) {
+  if (!expect(x, c, "ttti"))
+    return NOTHING;
+  Val v = kind_emit(x, c->e->span, OP_DPF_EVAL, kind_ring(1, 0, c->args[0].op->type.shape), c->args, 3);
+  if (v.kind == V_TENSOR)
+    ir_int(x->out, v.op, c->args[3].integer);
+  return v;
+}
+
+/* bounded(x): x, checked against the declared range (kind clear). */
+static Val builtin_bounded(Kind *x, Call *c) {
+  if (!expect(x, c, "t"))
+    return NOTHING;
+  IrType t = c->args[0].op->type;
+  if (t.elem == EL_BOOL || c->args[0].op->kind == OP_CONST)
+    return c->args[0];
+  return kind_emit_int(x, c->e->span, OP_BOUNDED, t, c->args[0],
+                       t.elem == EL_FIXED ? kind_instance(x)->whole : kind_instance(x)->ring - 2);
+}
+
+/* spread(x, like): x repeated to the shape of a tensor. */
+static Val builtin_spread(Kind *x, Call *c) {
+  return expect(x, c, "tt") ? kind_broadcast(x, c->e->span, c->args[0], c->args[1].op->type.shape) : NOTHING;
+}
+
+/* holds(...): a private value from its parts, which get equal shapes. */
+static Val builtin_holds(Kind *x, Call *c) {
+  const Decl *k = x->kind;
+  if (c->count != k->holds.count)
+    return kind_fail(x, c->e->span, "`holds` needs %d parts", k->holds.count);
+  Val v = {.kind = V_STRUCT, .is_private = true, .protocol = x->protocol, .name = k->name, .count = c->count};
+  v.items = ARENA_ARRAY(x->arena, Val, c->count);
+  v.fields = ARENA_ARRAY(x->arena, const char *, c->count);
+  Shape shape = {0};
+  for (int i = 0; i < c->count; i++) {
+    v.fields[i] = k->holds.data[i].name;
+    const Val *part = kind_named(c, v.fields[i]);
+    v.items[i] = part ? *part : c->args[i];
+    if (v.items[i].kind != V_TENSOR)
+      return v.items[i].kind == V_NONE ? NOTHING
+                                       : kind_fail(x, c->e->span, "the parts of `holds` are tensors");
+    if (v.items[i].op->type.shape.rank > shape.rank)
+      shape = v.items[i].op->type.shape;
+  }
+  for (int i = 0; i < c->count; i++)
+    v.items[i] = kind_broadcast(x, c->e->span, v.items[i], shape);
+  return v;
+}
+
+static const struct Builtin {
+  const char *name;
+  Val (*call)(Kind *, Call *);
+} builtins[] = {
+    {"holds", builtin_holds},       {"send", builtin_send},         {"exchange", builtin_exchange},
+    {"random", builtin_random},     {"encode", builtin_encode},     {"decode", builtin_decode},
+    {"factor", builtin_factor},     {"zero", builtin_zero},         {"shl", builtin_shl},
+    {"shr", builtin_shr},           {"bit", builtin_bit},           {"cast", builtin_cast},
+    {"dpf_key", builtin_dpf_key},   {"dpf_eval", builtin_dpf_eval}, {"bounded", builtin_bounded},
+    {"promised", builtin_promised}, {"spread", builtin_spread},
+};
+
+bool kind_builtin(Kind *x, const char *name, Call *c, Val *result) {
+  for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)
+    if (strcmp(builtins[i].name, name) == 0) {
+      *result = builtins[i].call(x, c);
+      return true;
+    }
+  return false;
+}
