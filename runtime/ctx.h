@@ -41,6 +41,7 @@ struct TfeCtx {
   TfeKeys *keys;
   TfeIo *io;
   TfeProgress *progress;
+  uint8_t hash_key[16]; /* of the session, public: for comparison keys (gate/hash.h) */
   /* the first error */
   TfeStatus error;
   bool error_dropped;   /* the error recorded last was not the first: its notes are not kept */

@@ -18,7 +18,6 @@
 #include <openssl/sha.h>
 
 #include "chan/chan.h"
-#include "gate/hash.h"
 #include "prg.h"
 #include "progress.h"
 
@@ -488,7 +487,7 @@ static TfeStatus session_keys(Session *s, bool has_seed, uint64_t seed) {
   uint8_t own[TFE_KEY_BYTES], digest[SHA256_DIGEST_LENGTH];
   TRY(session_digest(s, "tfe session", false, s->id));
   TRY(session_digest(s, "tfe comparison keys", false, digest));
-  tfe_hash_set_key(digest);
+  memcpy(ctx->hash_key, digest, sizeof ctx->hash_key);
   TRY(session_digest(s, "tfe public seed", true, digest));
   if (ctx->keys == NULL)
     TRY(tfe_keys_init(ctx));

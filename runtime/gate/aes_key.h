@@ -14,9 +14,9 @@ static inline __m128i aes_next_key(__m128i key, __m128i assist) {
   return _mm_xor_si128(key, _mm_shuffle_epi32(assist, 0xff));
 }
 
-static inline void aes_expand(TfeHashKey *out) {
+static inline void aes_expand(TfeHashKey *out, const uint8_t bytes[16]) {
   __m128i k[11];
-  k[0] = _mm_loadu_si128((const void *)tfe_hash_public_key);
+  k[0] = _mm_loadu_si128((const void *)bytes);
   k[1] = aes_next_key(k[0], _mm_aeskeygenassist_si128(k[0], 0x01));
   k[2] = aes_next_key(k[1], _mm_aeskeygenassist_si128(k[1], 0x02));
   k[3] = aes_next_key(k[2], _mm_aeskeygenassist_si128(k[2], 0x04));

@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <openssl/crypto.h>
 
+#include "../ctx.h"
 #include "../include/abi.h"
 
 enum { BATCH = 64, LEAF_BITS = 7 };
@@ -134,12 +135,12 @@ static void key_batch(const TfeHash *hash, const TfeHashKey *key, Grown *g, uint
   }
 }
 
-void tfe_dpf_key_with(const TfeHash *hash, uint64_t *words, const uint64_t *alpha, const uint64_t *root0,
+void tfe_dpf_key_with(const TfeHash *hash, const uint8_t bytes[16], uint64_t *words, const uint64_t *alpha, const uint64_t *root0,
                       const uint64_t *root1, int64_t n, int64_t bits) {
   Shape shape = shape_of(bits);
   TfeHashKey key;
   Grown grown;
-  hash->start(&key);
+  hash->start(&key, bytes);
   for (int64_t i = 0; i < n; i += BATCH)
     key_batch(hash, &key, &grown, words + i * shape.words, alpha + i, root0 + 2 * i, root1 + 2 * i,
               n - i < BATCH ? n - i : BATCH, shape);
@@ -196,12 +197,12 @@ static void eval_batch(const TfeHash *hash, const TfeHashKey *key, Walk *w, uint
   }
 }
 
-void tfe_dpf_eval_with(const TfeHash *hash, uint64_t *out, const uint64_t *x, const uint64_t *root,
+void tfe_dpf_eval_with(const TfeHash *hash, const uint8_t bytes[16], uint64_t *out, const uint64_t *x, const uint64_t *root,
                        const uint64_t *words, int64_t n, int64_t bits, int64_t role) {
   Shape shape = shape_of(bits);
   TfeHashKey key;
   Walk walk;
-  hash->start(&key);
+  hash->start(&key, bytes);
   for (int64_t i = 0; i < n; i += BATCH)
     eval_batch(hash, &key, &walk, out + i, x + i, root + 2 * i, words + i * shape.words,
                n - i < BATCH ? n - i : BATCH, shape, (uint64_t)role & 1);
@@ -211,12 +212,16 @@ void tfe_dpf_eval_with(const TfeHash *hash, uint64_t *out, const uint64_t *x, co
 
 /* -- ABI ------------------------------------------------------------------------------------------------- */
 
-void tfe_dpf_key(uint64_t *words, const uint64_t *alpha, const uint64_t *root0, const uint64_t *root1,
-                 int64_t n, int64_t bits) {
-  tfe_dpf_key_with(tfe_hash(), words, alpha, root0, root1, n, bits);
+static const uint8_t *key_of(const TfeCtx *ctx) {
+  return ctx ? ctx->hash_key : tfe_hash_default_key;
 }
 
-void tfe_dpf_eval(uint64_t *out, const uint64_t *x, const uint64_t *root, const uint64_t *words, int64_t n,
+void tfe_dpf_key(TfeCtx *ctx, uint64_t *words, const uint64_t *alpha, const uint64_t *root0, const uint64_t *root1,
+                 int64_t n, int64_t bits) {
+  tfe_dpf_key_with(tfe_hash(), key_of(ctx), words, alpha, root0, root1, n, bits);
+}
+
+void tfe_dpf_eval(TfeCtx *ctx, uint64_t *out, const uint64_t *x, const uint64_t *root, const uint64_t *words, int64_t n,
                   int64_t bits, int64_t role) {
-  tfe_dpf_eval_with(tfe_hash(), out, x, root, words, n, bits, role);
+  tfe_dpf_eval_with(tfe_hash(), key_of(ctx), out, x, root, words, n, bits, role);
 }

@@ -25,10 +25,10 @@
 #include "hash.h"
 
 /* words[n, W], alpha[n], root0[n, 2], root1[n, 2] */
-void tfe_dpf_key_with(const TfeHash *hash, uint64_t *words, const uint64_t *alpha, const uint64_t *root0,
+void tfe_dpf_key_with(const TfeHash *hash, const uint8_t key[16], uint64_t *words, const uint64_t *alpha, const uint64_t *root0,
                       const uint64_t *root1, int64_t n, int64_t bits);
 /* out[n], x[n], root[n, 2], words[n, W]; role 0 or 1 */
-void tfe_dpf_eval_with(const TfeHash *hash, uint64_t *out, const uint64_t *x, const uint64_t *root,
+void tfe_dpf_eval_with(const TfeHash *hash, const uint8_t key[16], uint64_t *out, const uint64_t *x, const uint64_t *root,
                        const uint64_t *words, int64_t n, int64_t bits, int64_t role);
 
 #endif

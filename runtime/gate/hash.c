@@ -2,16 +2,11 @@
 #include "hash.h"
 
 #include <stddef.h>
-#include <string.h>
 
 #include "../ring/cpu.h"
 
-uint8_t tfe_hash_public_key[16] = {0x24, 0x3f, 0x6a, 0x88, 0x85, 0xa3, 0x08, 0xd3,
-                                   0x13, 0x19, 0x8a, 0x2e, 0x03, 0x70, 0x73, 0x44};
-
-void tfe_hash_set_key(const uint8_t key[16]) {
-  memcpy(tfe_hash_public_key, key, sizeof tfe_hash_public_key);
-}
+const uint8_t tfe_hash_default_key[16] = {0x24, 0x3f, 0x6a, 0x88, 0x85, 0xa3, 0x08, 0xd3,
+                                          0x13, 0x19, 0x8a, 0x2e, 0x03, 0x70, 0x73, 0x44};
 
 static const TfeHash *hash_of(TfeCpu cpu) {
 #if defined(__x86_64__)

@@ -1,8 +1,8 @@
 /* The hash of tree nodes: H(s) = AES-128_K(s) xor s with a fixed public key K (Matyas, Meyer, Oseas). One
  * table for each instruction set; all give the same bits.
  *
- * K is of the session (tfe_hash_set_key, called by session.c), because the bound on attacks counts all nodes
- * under one key (protocols.md 12.8); before that, and in tests, the first 128 bits of the fraction of pi. */
+ * K is of the session (TfeCtx.hash_key), because the bound on attacks counts all nodes under one key
+ * (protocols.md 12.8); without a session, as in tests, the first 128 bits of the fraction of pi. */
 #ifndef TFE_HASH_H
 #define TFE_HASH_H
 
@@ -21,19 +21,17 @@ typedef struct TfeHashKey {
 
 typedef struct TfeHash {
   const char *name;
-  void (*start)(TfeHashKey *key);
+  void (*start)(TfeHashKey *key, const uint8_t bytes[16]);
   void (*nodes)(const TfeHashKey *key, TfeNode *out, const TfeNode *in, int64_t n); /* out may be in */
   void (*stop)(TfeHashKey *key);
 } TfeHash;
 
-extern uint8_t tfe_hash_public_key[16];
+extern const uint8_t tfe_hash_default_key[16];
 extern const TfeHash tfe_hash_c;
 #if defined(__x86_64__)
 extern const TfeHash tfe_hash_aesni, tfe_hash_vaes;
 #endif
 
-/* Equal at all parties of a session; before the first node is hashed. */
-void tfe_hash_set_key(const uint8_t key[16]);
 const TfeHash *tfe_hash(void); /* for tfe_cpu(), ring/cpu.h */
 /* Number i of the tables that this machine can run, from 0, the portable one first; NULL after the last. */
 const TfeHash *tfe_hash_tier(int i);

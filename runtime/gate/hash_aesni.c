@@ -8,8 +8,8 @@
 
 enum { FLIGHT = 8 };
 
-static void start(TfeHashKey *key) {
-  aes_expand(key);
+static void start(TfeHashKey *key, const uint8_t bytes[16]) {
+  aes_expand(key, bytes);
 }
 
 static void stop(TfeHashKey *key) {

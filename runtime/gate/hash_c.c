@@ -11,9 +11,9 @@
 
 enum { PART = 512 };
 
-static void start(TfeHashKey *key) {
+static void start(TfeHashKey *key, const uint8_t bytes[16]) {
   EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
-  if (!cipher || EVP_EncryptInit_ex(cipher, EVP_aes_128_ecb(), NULL, tfe_hash_public_key, NULL) != 1)
+  if (!cipher || EVP_EncryptInit_ex(cipher, EVP_aes_128_ecb(), NULL, bytes, NULL) != 1)
     abort();
   EVP_CIPHER_CTX_set_padding(cipher, 0);
   key->cipher = cipher;

@@ -60,7 +60,7 @@ start producer
 stdin=$work/queries start client --input x=- --output y=y.csv
 exec {queries}>"$work/queries"
 ask() { printf '[%d, %d]\n' "$1" "$1" >&"$queries"; }
-answered() { grep -q "client connected" "$work/server1/log.txt" && [ "$(cat "$work"/client/.y.csv*.tmp | wc -l)" -ge "$1" ]; }
+answered() { [ "$(cat "$work"/client/.y.csv*.tmp | wc -l)" -ge "$1" ]; }
 ask 1
 until_true "$patience" answered 2 || fail "the first query was not answered" # two numbers each
 

@@ -352,11 +352,11 @@ static void local(Interp *in, const Op *op, int party, uint64_t *out) {
     break;
   case OP_PERMUTE: tfe_permutation(out, n, (int64_t)a[0]); break;
   case OP_DPF_KEY:
-    tfe_dpf_key(out, a, value(in, args[1], party), value(in, args[2], party), count_of(args[0]),
+    tfe_dpf_key(NULL, out, a, value(in, args[1], party), value(in, args[2], party), count_of(args[0]),
                 args[0]->type.bits);
     break;
   case OP_DPF_EVAL:
-    tfe_dpf_eval(out, a, value(in, args[1], party), value(in, args[2], party), n, args[0]->type.bits,
+    tfe_dpf_eval(NULL, out, a, value(in, args[1], party), value(in, args[2], party), n, args[0]->type.bits,
                  op->ints.data[0]);
     break;
   default: in->error = arena_printf(in->arena, "operation %s is not known here", op_info[op->kind].name);

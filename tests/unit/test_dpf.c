@@ -45,9 +45,9 @@ static void check_pairs(const TfeHash *hash, const uint64_t *alpha, const uint64
   int64_t w = tfe_dpf_words(bits);
   uint64_t *root0 = new_random(2 * n), *root1 = new_random(2 * n), *words = new_random(w * n);
   uint64_t *out0 = new_random(n), *out1 = new_random(n);
-  tfe_dpf_key_with(hash, words, alpha, root0, root1, n, bits);
-  tfe_dpf_eval_with(hash, out0, x, root0, words, n, bits, 0);
-  tfe_dpf_eval_with(hash, out1, x, root1, words, n, bits, 1);
+  tfe_dpf_key_with(hash, tfe_hash_default_key, words, alpha, root0, root1, n, bits);
+  tfe_dpf_eval_with(hash, tfe_hash_default_key, out0, x, root0, words, n, bits, 0);
+  tfe_dpf_eval_with(hash, tfe_hash_default_key, out1, x, root1, words, n, bits, 1);
   int64_t ones = 0;
   for (int64_t i = 0; i < n; i++) {
     assert_true(out0[i] <= 1 && out1[i] <= 1);
@@ -103,11 +103,11 @@ static void test_many_points_of_one_key(void **unused) {
   uint64_t *words = new_random(w), root[4], alpha = next();
   for (int i = 0; i < 4; i++)
     root[i] = next();
-  tfe_dpf_key(words, &alpha, root, root + 2, 1, bits);
+  tfe_dpf_key(NULL, words, &alpha, root, root + 2, 1, bits);
   for (int i = 0; i < 500; i++) {
     uint64_t x = next(), out[2];
-    tfe_dpf_eval(&out[0], &x, root, words, 1, bits, 0);
-    tfe_dpf_eval(&out[1], &x, root + 2, words, 1, bits, 1);
+    tfe_dpf_eval(NULL, &out[0], &x, root, words, 1, bits, 0);
+    tfe_dpf_eval(NULL, &out[1], &x, root + 2, words, 1, bits, 1);
     assert_int_equal(out[0] ^ out[1], low(alpha, bits) <= low(x, bits));
   }
   free(words);
@@ -117,11 +117,11 @@ static void test_root_bit_is_ignored(void **unused) {
   (void)unused;
   uint64_t root[8] = {1, 2, 3, 4, 0, 2, 2, 4}; /* second half: bit 0 of each root flipped */
   uint64_t alpha[1] = {12345}, x[1] = {12346}, a[64], b[64], out[4];
-  tfe_dpf_key(a, alpha, root, root + 2, 1, 24);
-  tfe_dpf_key(b, alpha, root + 4, root + 6, 1, 24);
+  tfe_dpf_key(NULL, a, alpha, root, root + 2, 1, 24);
+  tfe_dpf_key(NULL, b, alpha, root + 4, root + 6, 1, 24);
   assert_memory_equal(a, b, (size_t)tfe_dpf_words(24) * 8);
   for (int i = 0; i < 4; i++)
-    tfe_dpf_eval(&out[i], x, root + 2 * i, a, 1, 24, i % 2);
+    tfe_dpf_eval(NULL, &out[i], x, root + 2 * i, a, 1, 24, i % 2);
   assert_true(out[0] == out[2] && out[1] == out[3] && (out[0] ^ out[1]) == 1);
 }
 
@@ -136,14 +136,14 @@ static void test_tiers_agree(void **unused) {
              *root1 = new_random(2 * n);
     uint64_t *words = new_random(w * n + 1), *want = new_random(w * n + 1), *out = new_random(n),
              *share = new_random(n);
-    tfe_dpf_key_with(&tfe_hash_c, want, alpha, root0, root1, n, bits);
-    tfe_dpf_eval_with(&tfe_hash_c, share, x, root0, want, n, bits, 0);
+    tfe_dpf_key_with(&tfe_hash_c, tfe_hash_default_key, want, alpha, root0, root1, n, bits);
+    tfe_dpf_eval_with(&tfe_hash_c, tfe_hash_default_key, share, x, root0, want, n, bits, 0);
     for (int i = 1; tfe_hash_tier(i); i++) {
       words[w * n] = 77;
-      tfe_dpf_key_with(tfe_hash_tier(i), words, alpha, root0, root1, n, bits);
+      tfe_dpf_key_with(tfe_hash_tier(i), tfe_hash_default_key, words, alpha, root0, root1, n, bits);
       assert_int_equal(words[w * n], 77);
       assert_memory_equal(words, want, (size_t)(w * n) * 8);
-      tfe_dpf_eval_with(tfe_hash_tier(i), out, x, root0, words, n, bits, 0);
+      tfe_dpf_eval_with(tfe_hash_tier(i), tfe_hash_default_key, out, x, root0, words, n, bits, 0);
       assert_memory_equal(out, share, (size_t)n * 8);
     }
     free(alpha), free(x), free(root0), free(root1), free(words), free(want), free(out), free(share);
@@ -159,7 +159,7 @@ static void test_hash_of_a_known_node(void **unused) {
     TfeHashKey key;
     for (int j = 0; j < 40; j++)
       nodes[j] = (TfeNode){{UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908)}};
-    hash->start(&key);
+    hash->start(&key, tfe_hash_default_key);
     hash->nodes(&key, nodes, nodes, 39);
     hash->stop(&key);
     if (i == 0)
@@ -193,10 +193,10 @@ static void test_constant_time(void **unused) {
   for (int i = 0; tfe_hash_tier(i); i++) {
     VALGRIND_MAKE_MEM_UNDEFINED(alpha, sizeof alpha);
     VALGRIND_MAKE_MEM_UNDEFINED(root, sizeof root);
-    tfe_dpf_key_with(tfe_hash_tier(i), words, alpha, root, root + 2 * N, N, BITS);
+    tfe_dpf_key_with(tfe_hash_tier(i), tfe_hash_default_key, words, alpha, root, root + 2 * N, N, BITS);
     VALGRIND_MAKE_MEM_UNDEFINED(words, (size_t)(w * N) * 8);
-    tfe_dpf_eval_with(tfe_hash_tier(i), out[0], x, root, words, N, BITS, 0);
-    tfe_dpf_eval_with(tfe_hash_tier(i), out[1], x, root + 2 * N, words, N, BITS, 1);
+    tfe_dpf_eval_with(tfe_hash_tier(i), tfe_hash_default_key, out[0], x, root, words, N, BITS, 0);
+    tfe_dpf_eval_with(tfe_hash_tier(i), tfe_hash_default_key, out[1], x, root + 2 * N, words, N, BITS, 1);
     VALGRIND_MAKE_MEM_DEFINED(out, sizeof out);
     for (int j = 0; j < N; j++)
       assert_int_equal(out[0][j] ^ out[1][j], alpha_copy[j] <= x[j]);
