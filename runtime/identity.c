@@ -146,17 +146,17 @@ static int identity_no_password(char *buffer, int size, int writing, void *user)
   return -1;
 }
 
-/* What to type: all members of a family have one executable. */
-static const char *identity_executable(const TfeCtx *ctx) {
-  return ctx->program->party_decls[ctx->program->self].name;
+/* All members of a family have one executable: party-provider, not party-provider.3. */
+static int identity_executable(const TfeCtx *ctx) {
+  return (int)strcspn(ctx->binary, ".");
 }
 
 static TfeStatus identity_read_key(TfeCtx *ctx, const char *path, EVP_PKEY **out) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
     TfeStatus status = tfe_fail(ctx, TFE_KEY_FILE, "cannot read the key file %s: %s", path, strerror(errno));
-    tfe_help(ctx, "make one with `party-%s keygen -o %s` and put the line it prints into hosts.toml",
-             identity_executable(ctx), path);
+    tfe_help(ctx, "make one with `%.*s keygen -o %s` and put the line it prints into hosts.toml",
+             identity_executable(ctx), ctx->binary, path);
     return status;
   }
   struct stat about;
@@ -164,8 +164,8 @@ static TfeStatus identity_read_key(TfeCtx *ctx, const char *path, EVP_PKEY **out
     close(fd);
     TfeStatus status = tfe_fail(ctx, TFE_KEY_FILE, "the key file %s can be read by others (mode %04o)", path,
                                 (unsigned)(about.st_mode & 07777));
-    tfe_help(ctx, "chmod 600 %s; if others may have read it, make a new key with `party-%s keygen --renew -o %s`",
-             path, identity_executable(ctx), path);
+    tfe_help(ctx, "chmod 600 %s; if others may have read it, make a new key with `%.*s keygen --renew -o %s`",
+             path, identity_executable(ctx), ctx->binary, path);
     return status;
   }
   FILE *file = fdopen(fd, "r");
@@ -179,7 +179,8 @@ static TfeStatus identity_read_key(TfeCtx *ctx, const char *path, EVP_PKEY **out
   if (*out != NULL)
     return TFE_OK;
   TfeStatus status = tfe_fail(ctx, TFE_KEY_FILE, "%s is not a key file", path);
-  tfe_help(ctx, "a key file is what `party-%s keygen` writes (PEM, without a password)", identity_executable(ctx));
+  tfe_help(ctx, "a key file is what `%.*s keygen` writes (PEM, without a password)", identity_executable(ctx),
+           ctx->binary);
   return status;
 }
 
@@ -192,8 +193,8 @@ TfeStatus tfe_identity_load(TfeCtx *ctx, const char *path, TfeIdentity **out) {
     return identity_finish(ctx, identity, out);
   tfe_identity_free(identity);
   TfeStatus status = tfe_fail(ctx, TFE_KEY_FILE, "%s does not hold an Ed25519 key", path);
-  tfe_help(ctx, "make one with `party-%s keygen`, or give --cert and --ca as well to use certificates",
-           identity_executable(ctx));
+  tfe_help(ctx, "make one with `%.*s keygen`, or give --cert and --ca as well to use certificates",
+           identity_executable(ctx), ctx->binary);
   return status;
 }
 

@@ -50,13 +50,13 @@ said() { # LINES...: all that is on standard error
 }
 
 # ---- signals, at any moment: while it compiles, links, makes keys, connects, computes
-for after in 0.02 0.1 0.2 0.3 0.5 1; do
+for after in 0.05 0.2 0.4 0.8; do
   launch "${long[@]}"
   sleep "$after"
   kill -TERM "$run"
   ends 5 143
 done
-for signal in INT:130 TERM:143 HUP:129; do
+for signal in INT:130 HUP:129; do
   launch "${long[@]}"
   until_true 10 children_are 4 || fail "the training does not begin" # the five providers are done
   kill "-${signal%:*}" -- "-$run" # to all processes, as Ctrl-C in a terminal
@@ -71,7 +71,7 @@ kill -KILL "$(child 'party-server2 .*--listen-fd')"
 ends 5 137
 grep -q '^party-server2: ended by signal 9$' "$work/err"
 [ ! -s "$work/out" ]
-launch "${long[@]}" --timeout 3
+launch "${long[@]}" --timeout 2
 until_true 10 children_are 4 || fail "the training does not begin"
 stopped=$(child 'party-producer .*--listen-fd')
 kill -STOP "$stopped"
