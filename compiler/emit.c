@@ -186,6 +186,14 @@ static int64_t slot_elem(const Slot *s) {
   return s->type.elem == EL_FIXED ? TFE_ELEM_FIXED : s->type.elem == EL_INT ? TFE_ELEM_INT : TFE_ELEM_BOOL;
 }
 
+/* One byte a member, 1 where the slot is its own. */
+static LLVMValueRef slot_members(Emitter *e, const Slot *s) {
+  char *own = arena_alloc(e->arena, (size_t)e->self->count);
+  for (int i = 0; i < e->self->count; i++)
+    own[i] = party_has(s->owner, e->self->first + i);
+  return emit_global(e, LLVMConstStringInContext(e->context, own, (unsigned)e->self->count, 1), "members");
+}
+
 static LLVMValueRef slot_table(Emitter *e) {
   LLVMValueRef *rows = ARENA_ARRAY(e->arena, LLVMValueRef, e->slot_list.count + 1);
   for (int i = 0; i < e->slot_list.count; i++) {
@@ -195,7 +203,7 @@ static LLVMValueRef slot_table(Emitter *e) {
         RECORD(e, TfeSlot, emit_text(e, slot_name(e, s)), emit_text(e, s->field), emit_i64(e, slot_elem(s)),
                emit_i64(e, shape->rank), emit_i64_array(e, shape->dim, shape->rank),
                emit_text(e, s->span.source ? source_where(e->arena, s->span) : ""), emit_i64(e, s->is_output),
-               emit_i64(e, s->whole));
+               emit_i64(e, s->whole), slot_members(e, s));
   }
   return table(e, rows, e->slot_list.count, "slots");
 }

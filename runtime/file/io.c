@@ -114,9 +114,21 @@ static TfeStatus distinct_targets(TfeCtx *ctx, int64_t i) {
   return TFE_OK;
 }
 
+/* Some inputs are those of other members of the family only. */
+static bool is_own_input(const TfeCtx *ctx, int64_t input) {
+  for (int64_t i = 0; i < ctx->program->slot_count; i++) {
+    const TfeSlot *slot = &ctx->program->slots[i];
+    bool own = !slot->members || slot->members[ctx->member];
+    if (own && !slot->is_output && ctx->io->slots[i].group == input)
+      return true;
+  }
+  return false;
+}
+
 TfeStatus tfe_io_check(TfeCtx *ctx) {
   for (int64_t i = 0; i < ctx->io->input_count; i++)
-    TRY(tfe_input_check(ctx, &ctx->io->inputs[i]));
+    if (is_own_input(ctx, i))
+      TRY(tfe_input_check(ctx, &ctx->io->inputs[i]));
   for (int64_t i = 0; i < ctx->io->output_count; i++) {
     TRY(distinct_targets(ctx, i));
     TRY(tfe_output_check(ctx, &ctx->io->outputs[i]));

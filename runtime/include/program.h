@@ -29,6 +29,7 @@ typedef struct TfeSlot {
   const char *where;  /* "logistic.tfe:35" */
   int64_t is_output;
   int64_t whole;      /* values must be below 2^whole in magnitude, or the protocol cannot hold them; 0: any */
+  const uint8_t *members; /* [members of self] whose slot it is; NULL: of all */
 } TfeSlot;
 
 /* Bits of TfeProgram.links. */

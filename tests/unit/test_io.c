@@ -16,19 +16,19 @@
 #include "../../runtime/stop.h"
 
 static const int64_t two[] = {2};
-static const TfeSlot x_only[] = {{"x", NULL, TFE_ELEM_FIXED, 1, two, "m.tfe:4", 0, 0}};
-static const TfeSlot scalars[] = {{"a", NULL, TFE_ELEM_FIXED, 0, NULL, "m.tfe:4", 0, 0},
-                                  {"n", NULL, TFE_ELEM_INT, 0, NULL, "m.tfe:5", 0, 0},
-                                  {"b", NULL, TFE_ELEM_BOOL, 0, NULL, "m.tfe:6", 0, 0}};
-static const TfeSlot net[] = {{"net", "w", TFE_ELEM_FIXED, 1, two, "m.tfe:4", 0, 0},
-                              {"net", "c1.k", TFE_ELEM_INT, 0, NULL, "m.tfe:4", 0, 0}};
-static const TfeSlot twice[] = {{"x", NULL, TFE_ELEM_FIXED, 1, two, "m.tfe:4", 0, 0},
-                                {"x", NULL, TFE_ELEM_FIXED, 1, two, "m.tfe:9", 0, 0}};
-static const TfeSlot y_only[] = {{"y", NULL, TFE_ELEM_FIXED, 1, two, "m.tfe:7", 1, 0}};
-static const TfeSlot outs[] = {{"y", NULL, TFE_ELEM_FIXED, 1, two, "m.tfe:7", 1, 0},
-                               {"z", NULL, TFE_ELEM_INT, 0, NULL, "m.tfe:8", 1, 0},
-                               {"net", "w", TFE_ELEM_FIXED, 1, two, "m.tfe:9", 1, 0},
-                               {"net", "c1.k", TFE_ELEM_INT, 0, NULL, "m.tfe:9", 1, 0}};
+static const TfeSlot x_only[] = {{"x", NULL, TFE_ELEM_FIXED, 1, two, "m.tfe:4", 0, 0, NULL}};
+static const TfeSlot scalars[] = {{"a", NULL, TFE_ELEM_FIXED, 0, NULL, "m.tfe:4", 0, 0, NULL},
+                                  {"n", NULL, TFE_ELEM_INT, 0, NULL, "m.tfe:5", 0, 0, NULL},
+                                  {"b", NULL, TFE_ELEM_BOOL, 0, NULL, "m.tfe:6", 0, 0, NULL}};
+static const TfeSlot net[] = {{"net", "w", TFE_ELEM_FIXED, 1, two, "m.tfe:4", 0, 0, NULL},
+                              {"net", "c1.k", TFE_ELEM_INT, 0, NULL, "m.tfe:4", 0, 0, NULL}};
+static const TfeSlot twice[] = {{"x", NULL, TFE_ELEM_FIXED, 1, two, "m.tfe:4", 0, 0, NULL},
+                                {"x", NULL, TFE_ELEM_FIXED, 1, two, "m.tfe:9", 0, 0, NULL}};
+static const TfeSlot y_only[] = {{"y", NULL, TFE_ELEM_FIXED, 1, two, "m.tfe:7", 1, 0, NULL}};
+static const TfeSlot outs[] = {{"y", NULL, TFE_ELEM_FIXED, 1, two, "m.tfe:7", 1, 0, NULL},
+                               {"z", NULL, TFE_ELEM_INT, 0, NULL, "m.tfe:8", 1, 0, NULL},
+                               {"net", "w", TFE_ELEM_FIXED, 1, two, "m.tfe:9", 1, 0, NULL},
+                               {"net", "c1.k", TFE_ELEM_INT, 0, NULL, "m.tfe:9", 1, 0, NULL}};
 
 #define OPEN(f, slots) fixture_open(f, slots, (int64_t)(sizeof slots / sizeof *slots))
 
@@ -341,7 +341,7 @@ static void one_queue(void **state) {
 
 static void defaults(void **state) {
   static const char *const files_of_x[] = {"x.npy", "x.npz", "x.csv"};
-  static const TfeSlot outside[] = {{"../x", NULL, TFE_ELEM_FIXED, 1, two, "m.tfe:4", 0, 0}};
+  static const TfeSlot outside[] = {{"../x", NULL, TFE_ELEM_FIXED, 1, two, "m.tfe:4", 0, 0, NULL}};
   Fixture f;
   (void)state;
   OPEN(&f, x_only);

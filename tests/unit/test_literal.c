@@ -3,13 +3,13 @@
 
 #include "../../runtime/file/literal.h"
 
-static const TfeSlot scalar = {"x", NULL, TFE_ELEM_FIXED, 0, NULL, "m.tfe:1", 0, 0};
-static const TfeSlot pair = {"x", NULL, TFE_ELEM_FIXED, 1, (const int64_t[]){2}, "m.tfe:1", 0, 0};
-static const TfeSlot matrix = {"x", NULL, TFE_ELEM_FIXED, 2, (const int64_t[]){2, 2}, "m.tfe:1", 0, 0};
-static const TfeSlot integer = {"n", NULL, TFE_ELEM_INT, 0, NULL, "m.tfe:1", 0, 0};
-static const TfeSlot flag = {"b", NULL, TFE_ELEM_BOOL, 0, NULL, "m.tfe:1", 0, 0};
-static const TfeSlot field_w = {"net", "w", TFE_ELEM_FIXED, 1, (const int64_t[]){2}, "m.tfe:1", 0, 0};
-static const TfeSlot field_k = {"net", "c1.k", TFE_ELEM_FIXED, 0, NULL, "m.tfe:1", 0, 0};
+static const TfeSlot scalar = {"x", NULL, TFE_ELEM_FIXED, 0, NULL, "m.tfe:1", 0, 0, NULL};
+static const TfeSlot pair = {"x", NULL, TFE_ELEM_FIXED, 1, (const int64_t[]){2}, "m.tfe:1", 0, 0, NULL};
+static const TfeSlot matrix = {"x", NULL, TFE_ELEM_FIXED, 2, (const int64_t[]){2, 2}, "m.tfe:1", 0, 0, NULL};
+static const TfeSlot integer = {"n", NULL, TFE_ELEM_INT, 0, NULL, "m.tfe:1", 0, 0, NULL};
+static const TfeSlot flag = {"b", NULL, TFE_ELEM_BOOL, 0, NULL, "m.tfe:1", 0, 0, NULL};
+static const TfeSlot field_w = {"net", "w", TFE_ELEM_FIXED, 1, (const int64_t[]){2}, "m.tfe:1", 0, 0, NULL};
+static const TfeSlot field_k = {"net", "c1.k", TFE_ELEM_FIXED, 0, NULL, "m.tfe:1", 0, 0, NULL};
 
 static TfeStatus read_text(Fixture *f, const TfeSlot *slot, const char *text, uint64_t *out) {
   TfeWant want = {slot, "--input x", "--input x=..."};

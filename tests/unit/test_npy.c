@@ -3,12 +3,12 @@
 
 #include "../../runtime/file/npy.h"
 
-static const TfeSlot scalar = {"x", NULL, TFE_ELEM_FIXED, 0, NULL, "m.tfe:1", 0, 0};
-static const TfeSlot pair = {"x", NULL, TFE_ELEM_FIXED, 1, (const int64_t[]){2}, "m.tfe:1", 0, 0};
-static const TfeSlot matrix = {"x", NULL, TFE_ELEM_FIXED, 2, (const int64_t[]){2, 3}, "m.tfe:1", 0, 0};
-static const TfeSlot cube = {"x", NULL, TFE_ELEM_FIXED, 3, (const int64_t[]){2, 3, 2}, "m.tfe:1", 0, 0};
-static const TfeSlot whole = {"n", NULL, TFE_ELEM_INT, 1, (const int64_t[]){2}, "m.tfe:1", 0, 0};
-static const TfeSlot flags = {"b", NULL, TFE_ELEM_BOOL, 1, (const int64_t[]){2}, "m.tfe:1", 0, 0};
+static const TfeSlot scalar = {"x", NULL, TFE_ELEM_FIXED, 0, NULL, "m.tfe:1", 0, 0, NULL};
+static const TfeSlot pair = {"x", NULL, TFE_ELEM_FIXED, 1, (const int64_t[]){2}, "m.tfe:1", 0, 0, NULL};
+static const TfeSlot matrix = {"x", NULL, TFE_ELEM_FIXED, 2, (const int64_t[]){2, 3}, "m.tfe:1", 0, 0, NULL};
+static const TfeSlot cube = {"x", NULL, TFE_ELEM_FIXED, 3, (const int64_t[]){2, 3, 2}, "m.tfe:1", 0, 0, NULL};
+static const TfeSlot whole = {"n", NULL, TFE_ELEM_INT, 1, (const int64_t[]){2}, "m.tfe:1", 0, 0, NULL};
+static const TfeSlot flags = {"b", NULL, TFE_ELEM_BOOL, 1, (const int64_t[]){2}, "m.tfe:1", 0, 0, NULL};
 
 typedef struct File {
   unsigned char bytes[1024];

@@ -6,9 +6,9 @@
 #include "../../runtime/file/npy.h"
 #include "../../runtime/file/npz.h"
 
-static const TfeSlot plain = {"x", NULL, TFE_ELEM_FIXED, 1, (const int64_t[]){3}, "m.tfe:1", 0, 0};
-static const TfeSlot weight = {"net", "c1.w", TFE_ELEM_FIXED, 1, (const int64_t[]){3}, "m.tfe:1", 0, 0};
-static const TfeSlot bias = {"net", "b", TFE_ELEM_FIXED, 1, (const int64_t[]){3}, "m.tfe:1", 0, 0};
+static const TfeSlot plain = {"x", NULL, TFE_ELEM_FIXED, 1, (const int64_t[]){3}, "m.tfe:1", 0, 0, NULL};
+static const TfeSlot weight = {"net", "c1.w", TFE_ELEM_FIXED, 1, (const int64_t[]){3}, "m.tfe:1", 0, 0, NULL};
+static const TfeSlot bias = {"net", "b", TFE_ELEM_FIXED, 1, (const int64_t[]){3}, "m.tfe:1", 0, 0, NULL};
 
 typedef struct Zip {
   unsigned char bytes[4096], directory[1024];
