@@ -35,8 +35,24 @@ typedef enum ExprKind {
 } ExprKind;
 
 typedef enum Operator {
-  OPR_OR, OPR_AND, OPR_NOT, OPR_EQ, OPR_NE, OPR_LT, OPR_LE, OPR_GT, OPR_GE,
-  OPR_ADD, OPR_SUB, OPR_MUL, OPR_DIV, OPR_FLOORDIV, OPR_MOD, OPR_MATMUL, OPR_POW, OPR_NEG,
+  OPR_OR,
+  OPR_AND,
+  OPR_NOT,
+  OPR_EQ,
+  OPR_NE,
+  OPR_LT,
+  OPR_LE,
+  OPR_GT,
+  OPR_GE,
+  OPR_ADD,
+  OPR_SUB,
+  OPR_MUL,
+  OPR_DIV,
+  OPR_FLOORDIV,
+  OPR_MOD,
+  OPR_MATMUL,
+  OPR_POW,
+  OPR_NEG,
 } Operator;
 
 /* provider, provider[2] */
@@ -79,8 +95,8 @@ typedef struct ProtoExpr {
 struct Expr {
   ExprKind kind;
   Span span;
-  const char *name;   /* EX_NAME, EX_FIELD */
-  Span name_span;     /* EX_FIELD: the field's name; EX_BINARY: the operator */
+  const char *name; /* EX_NAME, EX_FIELD */
+  Span name_span;   /* EX_FIELD: the field's name; EX_BINARY: the operator */
   int64_t integer;
   double real;
   const char *text;
@@ -89,16 +105,16 @@ struct Expr {
   VEC(Expr *) items;
   VEC(Arg) args;
   VEC(Subscript) subs;
-  bool has_place;     /* EX_REVEAL: `to` given */
-  PlaceExpr place;    /* EX_AT, EX_REVEAL */
-  ProtoExpr *proto;   /* EX_PROTOCOL */
-  Block *block;       /* EX_AT, EX_PROTOCOL */
-  int height;         /* of the tree; limited, so that walkers may recurse */
+  bool has_place;   /* EX_REVEAL: `to` given */
+  PlaceExpr place;  /* EX_AT, EX_REVEAL */
+  ProtoExpr *proto; /* EX_PROTOCOL */
+  Block *block;     /* EX_AT, EX_PROTOCOL */
+  int height;       /* of the tree; limited, so that walkers may recurse */
 };
 
 typedef struct Dim {
   Span span;
-  bool is_rest;     /* *s */
+  bool is_rest; /* *s */
   const char *rest;
   Expr *size;
 } Dim;
@@ -108,11 +124,11 @@ typedef enum Visibility { VIS_NONE, VIS_PUBLIC, VIS_PRIVATE } Visibility;
 struct TypeExpr {
   Span span;
   bool is_tuple;
-  VEC(TypeExpr *) items;   /* tuple */
+  VEC(TypeExpr *) items; /* tuple */
   Visibility visibility;
   Span visibility_span;
-  const char *module;      /* logreg.LogReg: "logreg", else NULL */
-  const char *name;        /* fixed, float, int, bool, string, or a struct */
+  const char *module; /* logreg.LogReg: "logreg", else NULL */
+  const char *name;   /* fixed, float, int, bool, string, or a struct */
   Span name_span;
   VEC(Dim) dims;
   bool has_place;
@@ -120,16 +136,16 @@ struct TypeExpr {
 };
 
 typedef enum StmtKind {
-  ST_LET,      /* is_var, pattern, type, value */
-  ST_ASSIGN,   /* target op= value; op is OPR_ADD.. or -1 for plain */
-  ST_IF,       /* value, block, other (a block; `else if` is a block of one ST_IF) */
-  ST_FOR,      /* name in low .. high block */
-  ST_WHILE,    /* value, block */
-  ST_RETURN,   /* value or NULL */
+  ST_LET,    /* is_var, pattern, type, value */
+  ST_ASSIGN, /* target op= value; op is OPR_ADD.. or -1 for plain */
+  ST_IF,     /* value, block, other (a block; `else if` is a block of one ST_IF) */
+  ST_FOR,    /* name in low .. high block */
+  ST_WHILE,  /* value, block */
+  ST_RETURN, /* value or NULL */
   ST_BREAK,
   ST_CONTINUE,
-  ST_ASSERT,   /* value */
-  ST_EXPR,     /* value */
+  ST_ASSERT, /* value */
+  ST_EXPR,   /* value */
 } StmtKind;
 
 typedef struct PatternName {
@@ -141,12 +157,12 @@ struct Stmt {
   StmtKind kind;
   Span span;
   bool is_var;
-  bool is_tuple_pattern;   /* let (a, b) = ... */
+  bool is_tuple_pattern; /* let (a, b) = ... */
   VEC(PatternName) pattern;
   TypeExpr *type;
   Expr *target;
-  int op;                  /* ST_ASSIGN: an Operator, or -1 */
-  const char *name;        /* ST_FOR */
+  int op;           /* ST_ASSIGN: an Operator, or -1 */
+  const char *name; /* ST_FOR */
   Span name_span;
   Expr *low, *high;
   Expr *value;
@@ -155,23 +171,31 @@ struct Stmt {
 };
 
 struct Block {
-  Span span;               /* with its braces */
+  Span span; /* with its braces */
   VEC(Stmt *) stmts;
   int height;
 };
 
 typedef enum DeclKind {
-  DECL_IMPORT, DECL_CONST, DECL_PARAM, DECL_PARTY, DECL_PROTOCOL, DECL_STRUCT, DECL_FN, DECL_GRAD, DECL_TEST,
-  DECL_KIND,   /* protocol kind NAME(...) { ... }: the protocol layer, for files in protocol/ */
+  DECL_IMPORT,
+  DECL_CONST,
+  DECL_PARAM,
+  DECL_PARTY,
+  DECL_PROTOCOL,
+  DECL_STRUCT,
+  DECL_FN,
+  DECL_GRAD,
+  DECL_TEST,
+  DECL_KIND, /* protocol kind NAME(...) { ... }: the protocol layer, for files in protocol/ */
 } DeclKind;
 
 typedef struct Parm {
   Span span;
   bool is_var;
   const char *name;
-  TypeExpr *type;          /* or NULL. In a protocol kind `x: public` is a type of visibility PUBLIC and name NULL */
-  const char *at;          /* protocol kinds: fn share(x at p) binds p to the place of x */
-  Expr *standard;          /* default value or NULL */
+  TypeExpr *type; /* or NULL. In a protocol kind `x: public` is a type of visibility PUBLIC and name NULL */
+  const char *at; /* protocol kinds: fn share(x at p) binds p to the place of x */
+  Expr *standard; /* default value or NULL */
 } Parm;
 
 typedef struct Field {
@@ -183,20 +207,20 @@ typedef struct Field {
 typedef struct Decl Decl;
 struct Decl {
   DeclKind kind;
-  Span span;               /* the whole declaration */
-  Span head;               /* without the body: `fn f(x) -> int` */
+  Span span; /* the whole declaration */
+  Span head; /* without the body: `fn f(x) -> int` */
   Span name_span;
   const char *name;
-  const char *doc;         /* text of the ## comment directly above, or NULL */
+  const char *doc; /* text of the ## comment directly above, or NULL */
   /* import */
-  const char *path;        /* import "lib/x.tfe" as x */
+  const char *path; /* import "lib/x.tfe" as x */
   /* const, param, test, fn, grad */
-  TypeExpr *type;          /* const, param; result of fn */
+  TypeExpr *type; /* const, param; result of fn */
   Expr *value;
   Block *block;
   VEC(Parm) parms;
   bool reveals;
-  const char *modifier;    /* protocol kinds: `pure fn`, `elementwise fn` */
+  const char *modifier; /* protocol kinds: `pure fn`, `elementwise fn` */
   /* party */
   VEC(PlaceExpr) parties;
   /* protocol NAME = ... */
@@ -208,15 +232,15 @@ struct Decl {
   const char *grad_parm, *grad_name;
   /* protocol kind NAME(servers; helpers) { holds { a: ring at s0; ... }  members } */
   VEC(PatternName) servers, helpers;
-  VEC(Field) holds;        /* type->place says where */
+  VEC(Field) holds; /* type->place says where */
   Span holds_span;
-  VEC(Decl *) members;     /* fn and struct declarations, option constants */
+  VEC(Decl *) members; /* fn and struct declarations, option constants */
 };
 
 /* A file: declarations, and for the root file the statements that are the program. */
 typedef struct Module {
   const Source *source;
-  const char *name;        /* file name without .tfe */
+  const char *name; /* file name without .tfe */
   VEC(Decl *) decls;
   VEC(Stmt *) stmts;
 } Module;

@@ -451,7 +451,8 @@ static const Value *public_lookup(Checker *cx, const Value *table, const Value *
     int64_t known = (int64_t)i->data[k];
     if (known >= 0 && known <= last)
       continue;
-    CHECK_DIAG(cx, E0211, at, arena_printf(cx->arena, "%" PRId64, known), arena_printf(cx->arena, "%" PRId64, last));
+    CHECK_DIAG(cx, E0211, at, arena_printf(cx->arena, "%" PRId64, known),
+               arena_printf(cx->arena, "%" PRId64, last));
     return POISON;
   }
   if (i->shape.rank == 1)

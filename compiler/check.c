@@ -257,8 +257,9 @@ static void check_kinds(Checker *cx) {
 
 static void no_party(Checker *cx, const Source *root) {
   Diag *d = CHECK_DIAG(cx, E0414, ((Span){root, 0, 0}));
-  diag_note(d, "a program says who takes part; a file without parties is a library: `tfec check` checks it, `tfec "
-               "test` runs its tests");
+  diag_note(
+      d, "a program says who takes part; a file without parties is a library: `tfec check` checks it, `tfec "
+         "test` runs its tests");
   diag_help(d, "declare the parties: `party alice, bob`");
 }
 

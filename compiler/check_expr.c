@@ -360,7 +360,8 @@ static const Value *needs_numbers(Checker *cx, Operator op, const Value *a, cons
 
 /* W0604: a constant that the grid of the protocol block cannot hold. Factors have a finer grid (factor.c), and what they
  * lose does not matter if it moves no product in range by more than half a step. */
-static void lint_constant(Checker *cx, Operator op, const Value *constant, const Value *other, const Expr *e) {
+static void lint_constant(Checker *cx, Operator op, const Value *constant, const Value *other,
+                          const Expr *e) {
   if (other->place.kind != PLACE_PRIVATE || !constant->data || constant->elem != EL_FIXED ||
       constant->shape.rank != 0 || !e)
     return;

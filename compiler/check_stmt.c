@@ -49,7 +49,8 @@ static void lint_literal(Checker *cx, const Stmt *s) {
 static const Value *test_value(Checker *cx, const Value *v, const Type *t, Span at) {
   Leaves leaves = {0};
   int next = 0;
-  if (!cx->library_test || cx->frame->fn || !check_is_joint(cx) || !check_in_protocol(cx) || value_is_poison(v))
+  if (!cx->library_test || cx->frame->fn || !check_is_joint(cx) || !check_in_protocol(cx) ||
+      value_is_poison(v))
     return v;
   if (t && (t->visibility != VIS_NONE || t->has_place || t->is_float))
     return v;

@@ -248,10 +248,11 @@ static void emit_dpf(Emitter *e, const Op *op) {
   const Op *x = op->args.data[0];
   LLVMValueRef n = count_of(e, x), bits = emit_i64(e, x->type.bits);
   if (op->kind == OP_DPF_KEY)
-    EMIT_CALL(e, tfe_dpf_key, e->ctx, emit_address(e, op), arg(e, op, 0), arg(e, op, 1), arg(e, op, 2), n, bits);
+    EMIT_CALL(e, tfe_dpf_key, e->ctx, emit_address(e, op), arg(e, op, 0), arg(e, op, 1), arg(e, op, 2), n,
+              bits);
   else
-    EMIT_CALL(e, tfe_dpf_eval, e->ctx, emit_address(e, op), arg(e, op, 0), arg(e, op, 1), arg(e, op, 2), n, bits,
-              emit_i64(e, op->ints.data[0]));
+    EMIT_CALL(e, tfe_dpf_eval, e->ctx, emit_address(e, op), arg(e, op, 0), arg(e, op, 1), arg(e, op, 2), n,
+              bits, emit_i64(e, op->ints.data[0]));
 }
 
 /* ---- people and files ------------------------------------------------------------------------ */

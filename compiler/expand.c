@@ -1,6 +1,7 @@
-/* Protocol expansion. The joint program is walked once; whatever is not private is copied with its place turned into a set
- * of parties; for each private operation the function of that name in the protocol kind's file is interpreted (kind.h), and
- * the ring operations and messages it makes are appended to the choreography. */
+/* Protocol expansion. The joint program is walked once; whatever is not private is copied with its place
+ * turned into a set of parties; for each private operation the function of that name in the protocol kind's
+ * file is interpreted (kind.h), and the ring operations and messages it makes are appended to the
+ * choreography. */
 #include "expand.h"
 
 #include <assert.h>
@@ -18,7 +19,7 @@ static int data_operands(const Op *joint) {
   }
 }
 
-/* ---- the joint program --------------------------------------------------------------------------------------------------- */
+/* ---- the joint program ----------------------------------------------------------------------------- */
 
 static PartySet place_parties(const Kind *x, Place at) {
   switch (at.kind) {

@@ -1,12 +1,13 @@
 /* At which scale a public factor is encoded.
  *
- * Truncation of v is right for |v| < 2^(ring - 2). The untruncated product of a private value (scale `other`) and the
- * factor (scale s) stays below that by either of two promises:
+ * Truncation of v is right for |v| < 2^(ring - 2). The untruncated product of a private value (scale `other`)
+ * and the factor (scale s) stays below that by either of two promises:
  *   - the product itself is below 2^whole:                          whole + other + s <= ring - 2
- *   - the private value is below 2^whole, a known factor below 2^e: whole + other + e + s + sum_bits <= ring - 2
- * so the larger s may be taken. For a private fixed number (other = frac) no more than whole + frac is of use: then the
- * rounding of the factor moves the product by less than half a step, however large the private value is. A private int
- * (other = 0) makes no promise below the ring's, and gets all that the first rule allows.
+ *   - the private value is below 2^whole, a known factor below 2^e: whole + other + e + s + sum_bits <= ring
+ * - 2 so the larger s may be taken. For a private fixed number (other = frac) no more than whole + frac is of
+ * use: then the rounding of the factor moves the product by less than half a step, however large the private
+ * value is. A private int (other = 0) makes no promise below the ring's, and gets all that the first rule
+ * allows.
  *
  * A known factor that is exact at a smaller scale takes that one: whole numbers need no truncation at all.
  */

@@ -138,7 +138,7 @@ Frame *kind_pure_frame(Kind *x) {
   return NULL;
 }
 
-/* ---- names and calls ------------------------------------------------------------------------------------------------ */
+/* ---- names and calls ------------------------------------------------------------------------------- */
 
 static OpKind op_by_name(const char *name) {
   for (int k = 1; k < OP_COUNT; k++)
@@ -233,8 +233,8 @@ static void gather_leaves(Kind *x, Frame *f, const Val *v) {
     gather_leaves(x, f, &v->items[i]);
 }
 
-/* What an operation that a `pure` function carries out, or is handed, takes from the joint operation, for the label: sums
- * over different axes are different though the tensors are the same. */
+/* What an operation that a `pure` function carries out, or is handed, takes from the joint operation, for the
+ * label: sums over different axes are different though the tensors are the same. */
 static const char *attributes(Kind *x, const char *name) {
   const Op *joint = x->current;
   const char *text = "";
@@ -303,8 +303,8 @@ static bool is_public_number(const Val *v) {
   return v->kind == V_TENSOR && v->op->type.elem != EL_RING;
 }
 
-/* The function of that name whose parameters fit: `: public` takes tensors, others take private values (or anything that
- * is not a tensor). */
+/* The function of that name whose parameters fit: `: public` takes tensors, others take private values (or
+ * anything that is not a tensor). */
 static const Decl *find_overload(const Kind *x, const char *name, const Val *args, int count) {
   for (int i = 0; i < x->kind->members.count; i++) {
     const Decl *d = x->kind->members.data[i];
@@ -325,8 +325,8 @@ static bool commutes(OpKind k) {
          k == OP_MIN2 || k == OP_MAX2;
 }
 
-/* A function of the kind by name: as it fits; with the operands of a commutative operation swapped; with public operands
- * made private. */
+/* A function of the kind by name: as it fits; with the operands of a commutative operation swapped; with
+ * public operands made private. */
 Val kind_call(Kind *x, const char *name, Val *args, int count, const Span *at) {
   for (int i = 0; i < count; i++)
     if (args[i].kind == V_NONE)
@@ -437,7 +437,7 @@ static Val eval(Kind *x, const Expr *e) {
   }
 }
 
-/* ---- statements of protocol functions -------------------------------------------------------------------------------- */
+/* ---- statements of protocol functions -------------------------------------------------------------- */
 
 static void bind(Kind *x, const char *name, Val v) {
   Binding b = {name, v};

@@ -1,17 +1,18 @@
-/* The protocol layer: runs functions of a protocol kind's file while a program is compiled. expand.c calls it for every
- * operation on private values; what it makes is appended to the choreography.
+/* The protocol layer: runs functions of a protocol kind's file while a program is compiled. expand.c calls it
+ * for every operation on private values; what it makes is appended to the choreography.
  *
- *   kind.c          names, calls, statements            kind_tensor.c   operations and rearrangements of tensors
- *   kind_builtin.c  send, random, encode, ...           factor.c        scales of public factors
+ *   kind.c          names, calls, statements      kind_tensor.c   operations and moves of tensors
+ *   kind_builtin.c  send, random, encode, ...     factor.c        scales of public factors
  *
- * It knows tensors (an operation and the parties that hold it here), structs of them, integers, parties and operations as
- * values. A private value is the struct that the kind's `holds` declares. Arithmetic takes place where all operands are.
- * Types of ring tensors carry bits and scale: + needs equal ones, * adds scales, a literal is a ring element as it stands.
+ * It knows tensors (an operation and the parties that hold it here), structs of them, integers, parties and
+ * operations as values. A private value is the struct that the kind's `holds` declares. Arithmetic takes
+ * place where all operands are. Types of ring tensors carry bits and scale: + needs equal ones, * adds
+ * scales, a literal is a ring element as it stands.
  *
- * Randomness: a draw inside a `pure` (or `elementwise`) function is named by that call's arguments, so that equal calls are
- * equal values to common-subexpression elimination and loop-invariant motion; any other draw is fresh. An `elementwise`
- * function commutes with rearrangements: of a slice it is the slice of what it gives for the whole, when that is no more
- * work. */
+ * Randomness: a draw inside a `pure` (or `elementwise`) function is named by that call's arguments, so that
+ * equal calls are equal values to common-subexpression elimination and loop-invariant motion; any other draw
+ * is fresh. An `elementwise` function commutes with rearrangements: of a slice it is the slice of what it
+ * gives for the whole, when that is no more work. */
 #ifndef TFEC_KIND_H
 #define TFEC_KIND_H
 
@@ -99,8 +100,8 @@ typedef struct Call {
 
 /* ---- kind.c -------------------------------------------------------------------------------------------- */
 
-/* A function of the kind by name: as it fits; with the operands of a commutative operation swapped; with public operands
- * made private. */
+/* A function of the kind by name: as it fits; with the operands of a commutative operation swapped; with
+ * public operands made private. */
 Val kind_call(Kind *x, const char *name, Val *args, int count, const Span *at);
 const Decl *kind_member(const Decl *kind, const char *name, DeclKind what);
 /* A party of the header. */
@@ -109,7 +110,8 @@ const ProtocolInstance *kind_instance(const Kind *x);
 /* The innermost call of a pure function, or NULL. */
 Frame *kind_pure_frame(Kind *x);
 
-/* ---- kind_builtin.c --------------------------------------------------------------------------------------- */
+/* ---- kind_builtin.c ---------------------------------------------------------------------------------------
+ */
 
 /* The argument given by that name, or NULL. */
 static inline const Val *kind_named(const Call *c, const char *name) {
@@ -124,7 +126,8 @@ bool kind_builtin(Kind *x, const char *name, Call *c, Val *result);
 /* v at `to` as well. */
 Val kind_send(Kind *x, Span at, Val v, PartySet to);
 
-/* ---- kind_tensor.c ---------------------------------------------------------------------------------------- */
+/* ---- kind_tensor.c ----------------------------------------------------------------------------------------
+ */
 
 /* Reports an error in the kind's file (the first only); NOTHING. */
 Val kind_fail(Kind *x, Span at, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -132,11 +135,12 @@ Op *kind_append(Kind *x, OpKind op, IrType type, PartySet where);
 /* An operation where all its operands are. */
 Val kind_emit(Kind *x, Span at, OpKind op, IrType type, const Val *args, int count);
 Val kind_emit_int(Kind *x, Span at, OpKind op, IrType type, Val arg, int64_t attribute);
-/* Any operation of ops.def on tensors, as called by its name in a protocol file. Axes and other attributes are those of the
- * joint operation that is being carried out. */
+/* Any operation of ops.def on tensors, as called by its name in a protocol file. Axes and other attributes
+ * are those of the joint operation that is being carried out. */
 Val kind_apply(Kind *x, Span at, OpKind op, Val *args, int count);
 Val kind_broadcast(Kind *x, Span at, Val v, Shape shape);
-/* A joint MOVE or SUM operation on each part of private values (or bundles of tensors); its first n operands are data. */
+/* A joint MOVE or SUM operation on each part of private values (or bundles of tensors); its first n operands
+ * are data. */
 Val kind_move(Kind *x, const Op *joint, const Val *data, int n);
 /* A constant whose elements are all the same. */
 Val kind_splat(Kind *x, IrType type, uint64_t value);

@@ -1,5 +1,5 @@
-/* The builtin functions of the protocol layer: messages, common randomness, encoding, and what works on the bits of ring
- * elements (reference 18.7). */
+/* The builtin functions of the protocol layer: messages, common randomness, encoding, and what works on the
+ * bits of ring elements (reference 18.7). */
 #include "kind.h"
 
 #include <math.h>
@@ -7,7 +7,7 @@
 #include "../runtime/gate/dpf_layout.h"
 #include "factor.h"
 
-/* ---- builtin functions of the protocol layer --------------------------------------------------------------------- */
+/* ---- builtin functions of the protocol layer ------------------------------------------------------- */
 
 static bool expect(Kind *x, const Call *c, const char *kinds) {
   int n = 0;
@@ -143,8 +143,8 @@ static Val encode(Kind *x, Span at, Val v, int bits, int scale, int whole) {
   return kind_emit_int(x, at, OP_ENCODE, t, v, whole);
 }
 
-/* encode(x): a number as the kind holds it; encode(x, like): in the ring and scale of a tensor. Integers promise to stay
- * below 2^(ring - 2). */
+/* encode(x): a number as the kind holds it; encode(x, like): in the ring and scale of a tensor. Integers
+ * promise to stay below 2^(ring - 2). */
 static Val builtin_encode(Kind *x, Call *c) {
   if (!expect(x, c, c->count > 1 ? "tt" : "t"))
     return NOTHING;
@@ -246,7 +246,8 @@ static Val builtin_bit(Kind *x, Call *c) {
                        c->args[1].integer);
 }
 
-/* cast(x, bits) or cast(x, like): the same ring element (its low bits), read in another ring; scale 0, or that of like. */
+/* cast(x, bits) or cast(x, like): the same ring element (its low bits), read in another ring; scale 0, or
+ * that of like. */
 static Val builtin_cast(Kind *x, Call *c) {
   bool like = c->count > 1 && c->args[1].kind == V_TENSOR;
   if (!expect(x, c, like ? "tt" : "ti"))

@@ -1,10 +1,10 @@
-/* Tensors of the protocol layer: operations at the parties that hold all operands, the arithmetic of ring types, and
- * rearrangements of private values part by part (see kind.h). */
+/* Tensors of the protocol layer: operations at the parties that hold all operands, the arithmetic of ring
+ * types, and rearrangements of private values part by part (see kind.h). */
 #include "kind.h"
 
 #include <stdarg.h>
 
-/* ---- messages ------------------------------------------------------------------------------------------------ */
+/* ---- messages -------------------------------------------------------------------------------------- */
 
 Val kind_fail(Kind *x, Span at, const char *format, ...) {
   if (!x->failed) {
@@ -21,7 +21,7 @@ Val kind_fail(Kind *x, Span at, const char *format, ...) {
   return NOTHING;
 }
 
-/* ---- making operations ---------------------------------------------------------------------------------------- */
+/* ---- making operations ----------------------------------------------------------------------------- */
 
 Op *kind_append(Kind *x, OpKind kind, IrType type, PartySet where) {
   Op *op = ir_op(x->out, x->block, kind, type, x->current ? x->current->site : NULL);
@@ -76,7 +76,7 @@ Val kind_literal(Kind *x, const Op *beside, int64_t v) {
   return kind_splat(x, t, (uint64_t)v);
 }
 
-/* ---- arithmetic on tensors ------------------------------------------------------------------------------------- */
+/* ---- arithmetic on tensors ------------------------------------------------------------------------- */
 
 static Val to_fixed(Kind *x, Span at, Val v) {
   IrType t = v.op->type;
@@ -97,7 +97,8 @@ static Shape ew_shape(const Val *args, int count) {
   return args[0].op->type.shape;
 }
 
-/* Element, bits and scale of the result of an elementwise operation or product; numbers are joined by int <= fixed. */
+/* Element, bits and scale of the result of an elementwise operation or product; numbers are joined by int <=
+ * fixed. */
 static bool result_type(Kind *x, Span at, OpKind k, Val *args, int count, IrType *out) {
   int first = k == OP_SELECT ? 1 : 0;
   const IrType *a = &args[first].op->type;
@@ -142,8 +143,8 @@ static bool result_type(Kind *x, Span at, OpKind k, Val *args, int count, IrType
   return true;
 }
 
-/* Any operation of ops.def on tensors, as called by its name in a protocol file. Axes and other attributes are those of
- * the joint operation that is being carried out. */
+/* Any operation of ops.def on tensors, as called by its name in a protocol file. Axes and other attributes
+ * are those of the joint operation that is being carried out. */
 Val kind_apply(Kind *x, Span at, OpKind k, Val *args, int count) {
   for (int i = 0; i < count; i++) {
     if (args[i].kind == V_INT && args[i ? 0 : count - 1].kind == V_TENSOR)
@@ -186,8 +187,8 @@ Val kind_broadcast(Kind *x, Span at, Val v, Shape shape) {
 
 /* ---- rearrangements, part by part ------------------------------------------------------------------- */
 
-/* The choreography's operation for a joint MOVE (or SUM) operation, on one tensor. The operands behind the first n data
- * operands are public indices. */
+/* The choreography's operation for a joint MOVE (or SUM) operation, on one tensor. The operands behind the
+ * first n data operands are public indices. */
 static Val move_tensor(Kind *x, const Op *joint, const Val *data, int n) {
   IrType t = data[0].op->type;
   t.shape = joint->type.shape;

@@ -42,10 +42,10 @@ typedef struct Options {
   DiagFormat format;
   bool color, quiet, verbose, clear, explain;
   Dump dump;
-  const char *party;  /* of a dump */
-  const char *only;   /* test: name; build: party */
+  const char *party;            /* of a dump */
+  const char *only;             /* test: name; build: party */
   double round_trip, bandwidth; /* seconds, bit/s; 0: not given */
-  int64_t max_rounds; /* -1: no limit */
+  int64_t max_rounds;           /* -1: no limit */
   RunOptions run;
 } Options;
 

@@ -1,9 +1,10 @@
 /* `tfec run`: the parties of a program as processes on this machine.
  *
- * The parent makes keys (each party's own `keygen`), opens the listening sockets on loopback so that every address is known
- * before anyone starts, writes hosts.toml, starts the parties with their sockets inherited, and merges what they print. A
- * party that fails ends the others by itself (its peers notice); whoever is still there some seconds later is stopped.
- * A party marks what all parties print: record separator, text (maybe of several lines), unit separator (TFE_MARK_LINES).
+ * The parent makes keys (each party's own `keygen`), opens the listening sockets on loopback so that every
+ * address is known before anyone starts, writes hosts.toml, starts the parties with their sockets inherited,
+ * and merges what they print. A party that fails ends the others by itself (its peers notice); whoever is
+ * still there some seconds later is stopped. A party marks what all parties print: record separator, text
+ * (maybe of several lines), unit separator (TFE_MARK_LINES).
  */
 #include "run.h"
 
@@ -25,8 +26,8 @@
 
 enum { LINE_MARK = 0x1e, LINE_END = 0x1f, KILL_SECONDS = 3 };
 
-/* How long others may take to end by themselves after the first failure: long if it may be theirs to tell why, short if the
- * cause is known. */
+/* How long others may take to end by themselves after the first failure: long if it may be theirs to tell
+ * why, short if the cause is known. */
 static const double grace_unknown = 2, grace_known = 0.3;
 
 /* What gathers from one pipe until a line is whole. */
@@ -73,7 +74,7 @@ static double now(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* ---- the directory ----------------------------------------------------------------------------------------------- */
+/* ---- the directory --------------------------------------------------------------------------------- */
 
 const char *run_directory(Arena *a, const char **error) {
   struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
@@ -103,7 +104,7 @@ void run_remove_directory(const char *directory) {
   rmdir(directory);
 }
 
-/* ---- keys, sockets, hosts.toml -------------------------------------------------------------------------------------- */
+/* ---- keys, sockets, hosts.toml --------------------------------------------------------------------- */
 
 static const char *executable(const Run *r, const Party *p) {
   return arena_printf(r->arena, "%s/party-%s", r->directory, p->decl->name);
@@ -175,7 +176,7 @@ static bool write_hosts(Run *r) {
   return fclose(f) == 0 || complain("cannot write hosts.toml");
 }
 
-/* ---- starting ---------------------------------------------------------------------------------------------------------- */
+/* ---- starting -------------------------------------------------------------------------------------- */
 
 typedef VEC(const char *) Words;
 
@@ -347,7 +348,7 @@ static bool start(Run *r, int k) {
   return true;
 }
 
-/* ---- what they print ------------------------------------------------------------------------------------------------------ */
+/* ---- what they print ------------------------------------------------------------------------------- */
 
 static void clear_bar(Run *r) {
   if (r->bar_shown)
@@ -432,7 +433,7 @@ static void drain(Run *r, Party *p, Stream *s, bool is_err) {
   }
 }
 
-/* ---- until all have ended ---------------------------------------------------------------------------------------------------- */
+/* ---- until all have ended -------------------------------------------------------------------------- */
 
 static void wait_for_output(Run *r) {
   struct pollfd fds[2 * MAX_PARTIES];

@@ -15,14 +15,16 @@ typedef struct RunOptions {
   bool quiet, verbose;
 } RunOptions;
 
-/* A fresh directory for executables and keys; NULL and *error if there is none to be had. From here on SIGINT, SIGTERM and
- * SIGHUP do not end tfec: run_parties ends all parties and returns, and the caller removes the directory. */
+/* A fresh directory for executables and keys; NULL and *error if there is none to be had. From here on
+ * SIGINT, SIGTERM and SIGHUP do not end tfec: run_parties ends all parties and returns, and the caller
+ * removes the directory. */
 const char *run_directory(Arena *a, const char **error);
 void run_remove_directory(const char *directory);
 
-/* Runs directory/party-NAME for every party as a process of its own, over TLS on loopback ports that the system chooses,
- * and waits for all of them. Lines that all parties print appear once, others with their party's name. However it ends, no
- * process is left. Returns the exit code: 0, that of the party that failed first, or 128 and the signal that stopped tfec. */
+/* Runs directory/party-NAME for every party as a process of its own, over TLS on loopback ports that the
+ * system chooses, and waits for all of them. Lines that all parties print appear once, others with their
+ * party's name. However it ends, no process is left. Returns the exit code: 0, that of the party that failed
+ * first, or 128 and the signal that stopped tfec. */
 int run_parties(Arena *a, const Program *program, const char *directory, const RunOptions *options);
 
 #endif

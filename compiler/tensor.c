@@ -130,9 +130,10 @@ static const Value *missing(Checker *cx, const char *what, const char *noun, Spa
   Diag *d = CHECK_DIAG(cx, E0404, at, o->kind->name, what);
   diag_label(d, "needs %s", noun);
   if (o->span.source == at.source)
-    diag_also(d, o->span, "has no %s", strncmp(noun, "a ", 2) == 0    ? noun + 2
-                                    : strncmp(noun, "an ", 3) == 0 ? noun + 3
-                                                                   : noun);
+    diag_also(d, o->span, "has no %s",
+              strncmp(noun, "a ", 2) == 0    ? noun + 2
+              : strncmp(noun, "an ", 3) == 0 ? noun + 3
+                                             : noun);
   diag_note(d, "protocol/%s.tfe shows what it can do", o->kind->name);
   if (cx->open.count)
     diag_help(d, "compute it at one party: reveal the operands there, or share its result");

@@ -6,23 +6,23 @@
 
 #include "arena.h"
 
-#define VEC(T)                                                                                     \
-  struct {                                                                                         \
-    T *data;                                                                                       \
-    int count, capacity;                                                                           \
+#define VEC(T)                                                                                               \
+  struct {                                                                                                   \
+    T *data;                                                                                                 \
+    int count, capacity;                                                                                     \
   }
 
-#define VEC_PUSH(arena, v, item)                                                                   \
-  do {                                                                                             \
-    if ((v)->count == (v)->capacity) {                                                             \
-      int capacity_ = (v)->capacity ? 2 * (v)->capacity : 8;                                       \
-      void *data_ = arena_alloc((arena), sizeof *(v)->data * (size_t)capacity_);                   \
-      if ((v)->count)                                                                              \
-        memcpy(data_, (v)->data, sizeof *(v)->data * (size_t)(v)->count);                          \
-      (v)->data = data_;                                                                           \
-      (v)->capacity = capacity_;                                                                   \
-    }                                                                                              \
-    (v)->data[(v)->count++] = (item);                                                              \
+#define VEC_PUSH(arena, v, item)                                                                             \
+  do {                                                                                                       \
+    if ((v)->count == (v)->capacity) {                                                                       \
+      int capacity_ = (v)->capacity ? 2 * (v)->capacity : 8;                                                 \
+      void *data_ = arena_alloc((arena), sizeof *(v)->data * (size_t)capacity_);                             \
+      if ((v)->count)                                                                                        \
+        memcpy(data_, (v)->data, sizeof *(v)->data *(size_t)(v)->count);                                     \
+      (v)->data = data_;                                                                                     \
+      (v)->capacity = capacity_;                                                                             \
+    }                                                                                                        \
+    (v)->data[(v)->count++] = (item);                                                                        \
   } while (0)
 
 #endif

@@ -1,16 +1,17 @@
-/* words: writes what the tables say into files that cannot include C: the editors' word lists and the tables of the
- * reference.
+/* words: writes what the tables say into files that cannot include C: the editors' word lists and the tables
+ * of the reference.
  *
  *   words [--check] FILE...
  *
  * A line of a file that holds `words: NAME` stands before a generated part:
  *
  *   .json   "comment": "words: CONTROL",          the next line becomes "match": "\\b(?:break|...)\\b"
- *   .vim    " words: CONTROL tfeControl [contained]   the next line becomes syn keyword tfeControl [contained] break ...
- *   .md     <!-- words: keywords -->              everything up to <!-- end --> becomes the table
+ *   .vim    " words: CONTROL tfeControl [contained]   the next line becomes syn keyword tfeControl
+ * [contained] break ... .md     <!-- words: keywords -->              everything up to <!-- end --> becomes
+ * the table
  *
- * NAME is a group of keywords.def, or BUILTIN; in .md a table's name. With --check nothing is written: the exit code is 1
- * if a file is not what would be written. */
+ * NAME is a group of keywords.def, or BUILTIN; in .md a table's name. With --check nothing is written: the
+ * exit code is 1 if a file is not what would be written. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,7 +62,7 @@ static const Row statuses[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-/* ---- text that grows ------------------------------------------------------------------------------------------- */
+/* ---- text that grows ------------------------------------------------------------------------------- */
 
 typedef struct Text {
   char *data;
@@ -98,7 +99,7 @@ static bool text_read(Text *t, const char *path) {
   return good;
 }
 
-/* ---- word lists ------------------------------------------------------------------------------------------------- */
+/* ---- word lists ------------------------------------------------------------------------------------ */
 
 /* Calls add for each word of a group; how many there are. */
 static size_t each_word(const char *group, void (*add)(Text *, const char *, size_t), Text *out) {
@@ -137,7 +138,7 @@ static size_t list_vim(Text *out, const char *group, const char *highlight) {
   return each_word(group, add_blank, out);
 }
 
-/* ---- tables ------------------------------------------------------------------------------------------------------ */
+/* ---- tables ---------------------------------------------------------------------------------------- */
 
 /* A table cell: no line break, no bar; holes of a printf format become an ellipsis. */
 static void cell(Text *out, const char *from, bool is_format) {
@@ -241,7 +242,7 @@ static size_t list_table(Text *out, const char *name) {
   return 0;
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------------- */
 
 static bool has_ending(const char *path, const char *ending) {
   size_t n = strlen(path), m = strlen(ending);
@@ -253,8 +254,8 @@ static const char *next_line(const char *at) {
   return end ? end + 1 : at + strlen(at);
 }
 
-/* Copies the line at `at` and, if a generated part follows it, makes that part. Returns where the old text goes on;
- * NULL: a mistake in the file. */
+/* Copies the line at `at` and, if a generated part follows it, makes that part. Returns where the old text
+ * goes on; NULL: a mistake in the file. */
 static const char *convert_line(const char *path, const char *at, Text *out) {
   const char *rest = next_line(at);
   const char *mark = strstr(at, "words: ");

@@ -20,7 +20,7 @@ typedef struct TfeProgress TfeProgress; /* progress.h */
 
 /* What a party counted, to be compared with the program's `expected`. */
 typedef struct TfeCounters {
-  uint32_t clock;                       /* logical clock: rounds so far */
+  uint32_t clock; /* logical clock: rounds so far */
   uint64_t messages_sent, bytes_sent, messages_received, bytes_received;
 } TfeCounters;
 
@@ -28,14 +28,14 @@ enum { TFE_NAME_BYTES = 128 };
 
 struct TfeCtx {
   const TfeProgram *program;
-  int64_t party;        /* number of this party; program->party_decls[self].first + member */
-  int64_t member;       /* index in its family, else 0 */
+  int64_t party;             /* number of this party; program->party_decls[self].first + member */
+  int64_t member;            /* index in its family, else 0 */
   char name[TFE_NAME_BYTES]; /* "server1", "provider.3": as shown */
-  char binary[160];     /* "party-provider.3": prefix of messages */
-  uint64_t *arena;      /* data memory, program->arena_words words; wiped at the end */
-  uint64_t *loop_passes;/* passes so far of each loop */
+  char binary[160];          /* "party-provider.3": prefix of messages */
+  uint64_t *arena;           /* data memory, program->arena_words words; wiped at the end */
+  uint64_t *loop_passes;     /* passes so far of each loop */
   int64_t loop_capacity;
-  int64_t site;         /* last site noted, for messages about lost peers; -1 none */
+  int64_t site; /* last site noted, for messages about lost peers; -1 none */
   TfeCounters counters;
   TfeChan *chan;
   TfeKeys *keys;
@@ -44,17 +44,17 @@ struct TfeCtx {
   uint8_t hash_key[16]; /* of the session, public: for comparison keys (gate/hash.h) */
   /* the first error */
   TfeStatus error;
-  bool error_dropped;   /* the error recorded last was not the first: its notes are not kept */
+  bool error_dropped; /* the error recorded last was not the first: its notes are not kept */
   char error_text[1024];
   char error_more[4096]; /* "  = note: ...\n  = help: ...\n" */
   /* settings of the command line that several parts read */
-  double wait_seconds;    /* for a peer to come: --wait */
-  double timeout_seconds; /* for a peer to answer: --timeout */
+  double wait_seconds;          /* for a peer to come: --wait */
+  double timeout_seconds;       /* for a peer to answer: --timeout */
   double round_trip, bandwidth; /* of the emulated network: seconds, bit/s; 0: none (--rtt, --bandwidth) */
   bool quiet, verbose;
-  char *party_names;         /* TFE_NAME_BYTES for each party */
-  uint64_t allocations;      /* calls of tfe_alloc so far */
-  uint64_t fail_allocation;  /* tests: the call with this number (from 1) finds no memory; 0 none */
+  char *party_names;        /* TFE_NAME_BYTES for each party */
+  uint64_t allocations;     /* calls of tfe_alloc so far */
+  uint64_t fail_allocation; /* tests: the call with this number (from 1) finds no memory; 0 none */
 };
 
 /* "server1", "provider.3" for any party number; text lives as long as the context. */

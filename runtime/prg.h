@@ -1,4 +1,4 @@
-/* The one source of randomness: AES-128-CTR, addressed, never streamed (protocols.md 2.1 and 12.7).
+/* The one source of randomness: AES-128-CTR, addressed, never streamed.
  *
  * The counter block of a draw is (op: 32 bits, instance: 48 bits, block: 48 bits), big-endian fields in
  * this order. Word k of a draw is the 8-byte half k % 2 of AES_key(counter block k / 2), read

@@ -18,11 +18,11 @@ typedef enum TfeStatusCode {
 typedef int32_t TfeStatus;
 
 #define TFE_MUST_USE __attribute__((warn_unused_result))
-#define TRY(call)                                                                                  \
-  do {                                                                                             \
-    TfeStatus try_ = (call);                                                                       \
-    if (try_ != TFE_OK)                                                                            \
-      return try_;                                                                                 \
+#define TRY(call)                                                                                            \
+  do {                                                                                                       \
+    TfeStatus try_ = (call);                                                                                 \
+    if (try_ != TFE_OK)                                                                                      \
+      return try_;                                                                                           \
   } while (0)
 
 struct TfeCtx;

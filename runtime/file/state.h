@@ -72,7 +72,7 @@ struct TfeIo {
   TfeLines lines;
   struct {
     TfeBuffer line;
-    bool mark;    /* TFE_MARK_LINES: lines that all parties print are marked, for `tfec run` */
+    bool mark; /* TFE_MARK_LINES: lines that all parties print are marked, for `tfec run` */
     TfePrintSink sink;
     void *user;
   } print;

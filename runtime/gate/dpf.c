@@ -1,7 +1,7 @@
 /* Comparison keys (dpf.h), batches of keys level by level, so that the hash has many independent nodes at
  * once.
  *
- * Facts used (protocols.md 6.1): shares of the control bit at an inner node XOR to 1 exactly on the path
+ * Facts used: shares of the control bit at an inner node XOR to 1 exactly on the path
  * to alpha, and the reconstructed bits of two children XOR to their parent's. The parity of all leaves 0
  * .. x therefore telescopes along the path to x: the control bit of a node is added where the direction
  * changes, the rest comes from one leaf. */
@@ -135,8 +135,8 @@ static void key_batch(const TfeHash *hash, const TfeHashKey *key, Grown *g, uint
   }
 }
 
-void tfe_dpf_key_with(const TfeHash *hash, const uint8_t bytes[16], uint64_t *words, const uint64_t *alpha, const uint64_t *root0,
-                      const uint64_t *root1, int64_t n, int64_t bits) {
+void tfe_dpf_key_with(const TfeHash *hash, const uint8_t bytes[16], uint64_t *words, const uint64_t *alpha,
+                      const uint64_t *root0, const uint64_t *root1, int64_t n, int64_t bits) {
   Shape shape = shape_of(bits);
   TfeHashKey key;
   Grown grown;
@@ -197,8 +197,8 @@ static void eval_batch(const TfeHash *hash, const TfeHashKey *key, Walk *w, uint
   }
 }
 
-void tfe_dpf_eval_with(const TfeHash *hash, const uint8_t bytes[16], uint64_t *out, const uint64_t *x, const uint64_t *root,
-                       const uint64_t *words, int64_t n, int64_t bits, int64_t role) {
+void tfe_dpf_eval_with(const TfeHash *hash, const uint8_t bytes[16], uint64_t *out, const uint64_t *x,
+                       const uint64_t *root, const uint64_t *words, int64_t n, int64_t bits, int64_t role) {
   Shape shape = shape_of(bits);
   TfeHashKey key;
   Walk walk;
@@ -216,12 +216,12 @@ static const uint8_t *key_of(const TfeCtx *ctx) {
   return ctx ? ctx->hash_key : tfe_hash_default_key;
 }
 
-void tfe_dpf_key(TfeCtx *ctx, uint64_t *words, const uint64_t *alpha, const uint64_t *root0, const uint64_t *root1,
-                 int64_t n, int64_t bits) {
+void tfe_dpf_key(TfeCtx *ctx, uint64_t *words, const uint64_t *alpha, const uint64_t *root0,
+                 const uint64_t *root1, int64_t n, int64_t bits) {
   tfe_dpf_key_with(tfe_hash(), key_of(ctx), words, alpha, root0, root1, n, bits);
 }
 
-void tfe_dpf_eval(TfeCtx *ctx, uint64_t *out, const uint64_t *x, const uint64_t *root, const uint64_t *words, int64_t n,
-                  int64_t bits, int64_t role) {
+void tfe_dpf_eval(TfeCtx *ctx, uint64_t *out, const uint64_t *x, const uint64_t *root, const uint64_t *words,
+                  int64_t n, int64_t bits, int64_t role) {
   tfe_dpf_eval_with(tfe_hash(), key_of(ctx), out, x, root, words, n, bits, role);
 }

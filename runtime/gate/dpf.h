@@ -1,6 +1,6 @@
 /* Comparison of a public number x with a number alpha that the dealer knows: 1{alpha <= x}, unsigned, as
- * one bit that two parties hold XOR-shared. Distributed point function with prefix parity (protocols.md
- * 6.1; Boyle, Gilboa, Ishai 2016 for the tree; SIGMA and Grotto for the use of its parities).
+ * one bit that two parties hold XOR-shared. Distributed point function with prefix parity
+ * (Boyle, Gilboa, Ishai, eprint 2018/707, for the tree; SIGMA and Grotto for the use of its parities).
  *
  * A key pair belongs to one alpha and one x: evaluating it at more points is allowed, using it for another
  * mask is not. Party `role` has a root of 128 uniform bits (drawn from its key with the dealer; bit 0 is
@@ -25,10 +25,10 @@
 #include "hash.h"
 
 /* words[n, W], alpha[n], root0[n, 2], root1[n, 2] */
-void tfe_dpf_key_with(const TfeHash *hash, const uint8_t key[16], uint64_t *words, const uint64_t *alpha, const uint64_t *root0,
-                      const uint64_t *root1, int64_t n, int64_t bits);
+void tfe_dpf_key_with(const TfeHash *hash, const uint8_t key[16], uint64_t *words, const uint64_t *alpha,
+                      const uint64_t *root0, const uint64_t *root1, int64_t n, int64_t bits);
 /* out[n], x[n], root[n, 2], words[n, W]; role 0 or 1 */
-void tfe_dpf_eval_with(const TfeHash *hash, const uint8_t key[16], uint64_t *out, const uint64_t *x, const uint64_t *root,
-                       const uint64_t *words, int64_t n, int64_t bits, int64_t role);
+void tfe_dpf_eval_with(const TfeHash *hash, const uint8_t key[16], uint64_t *out, const uint64_t *x,
+                       const uint64_t *root, const uint64_t *words, int64_t n, int64_t bits, int64_t role);
 
 #endif

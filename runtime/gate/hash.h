@@ -2,7 +2,7 @@
  * table for each instruction set; all give the same bits.
  *
  * K is of the session (TfeCtx.hash_key), because the bound on attacks counts all nodes under one key
- * (protocols.md 12.8); without a session, as in tests, the first 128 bits of the fraction of pi. */
+ * (Guo, Katz, Wang, Yu, S&P 2020); without a session, as in tests, the first 128 bits of the fraction of pi. */
 #ifndef TFE_HASH_H
 #define TFE_HASH_H
 

@@ -21,14 +21,14 @@ enum { TFE_ELEM_FIXED = 1, TFE_ELEM_INT = 2, TFE_ELEM_BOOL = 3 };
 
 /* An input or output slot. A struct has one slot a field, with the same name. */
 typedef struct TfeSlot {
-  const char *name;   /* "x" */
-  const char *field;  /* "c1.k", or NULL */
-  int64_t elem;       /* TFE_ELEM_* */
+  const char *name;  /* "x" */
+  const char *field; /* "c1.k", or NULL */
+  int64_t elem;      /* TFE_ELEM_* */
   int64_t rank;
   const int64_t *dims;
-  const char *where;  /* "logistic.tfe:35" */
+  const char *where; /* "logistic.tfe:35" */
   int64_t is_output;
-  int64_t whole;      /* values must be below 2^whole in magnitude, or the protocol cannot hold them; 0: any */
+  int64_t whole; /* values must be below 2^whole in magnitude, or the protocol cannot hold them; 0: any */
   const uint8_t *members; /* [members of self] whose slot it is; NULL: of all */
 } TfeSlot;
 
@@ -37,32 +37,34 @@ enum {
   TFE_LINK_SEND = 1,    /* this party sends messages there */
   TFE_LINK_RECEIVE = 2, /* this party receives messages from there */
   TFE_LINK_KEY = 4,     /* they draw common randomness */
-  TFE_LINK_AHEAD = 8,   /* the peer receives nothing from anybody and may run ahead: bound what is read in advance */
-  TFE_LINK_DIAL = 16,   /* this party dials; else it listens for the peer */
+  TFE_LINK_AHEAD =
+      8, /* the peer receives nothing from anybody and may run ahead: bound what is read in advance */
+  TFE_LINK_DIAL = 16, /* this party dials; else it listens for the peer */
 };
 
 typedef struct TfeProgram {
   int64_t abi_version;
-  const char *source;           /* "logistic.tfe" */
-  const char *hash;             /* program hash, 64 hex digits: the same at all parties */
-  const char *compiler;         /* "tfec 0.1.0" */
-  const char *manifest;         /* the JSON manifest */
+  const char *source;   /* "logistic.tfe" */
+  const char *hash;     /* program hash, 64 hex digits: the same at all parties */
+  const char *compiler; /* "tfec 0.1.0" */
+  const char *manifest; /* the JSON manifest */
   int64_t party_decl_count;
   const TfePartyDecl *party_decls;
   int64_t party_count;
-  int64_t self;                 /* index into party_decls */
-  const uint8_t *links;         /* [members of self][party_count], TFE_LINK_* ; 0: no connection */
-  int64_t slot_count;           /* of this party */
+  int64_t self;         /* index into party_decls */
+  const uint8_t *links; /* [members of self][party_count], TFE_LINK_* ; 0: no connection */
+  int64_t slot_count;   /* of this party */
   const TfeSlot *slots;
-  int64_t site_count;           /* source places, numbered; runtime calls name them */
-  const char *const *sites;     /* "logreg.tfe:25", with " in predict, called from model.tfe:36" behind it */
-  int64_t arena_words;          /* 8-byte words of data memory */
-  int64_t uses_clear;           /* a protocol of kind clear: needs --allow-clear */
-  const char *about;            /* text of --about, with one %s for the member's name */
-  const char *parameters;       /* "epochs=10\nbatch=30\n": compared in the handshake */
-  int64_t expected_known;       /* 1: rounds, messages, bytes below are exact (no `while`) */
-  const int64_t *expected;      /* [members of self][5]: rounds, messages sent, bytes sent, messages received, bytes received */
-  int64_t total_steps;          /* progress: 0 if unknown */
+  int64_t site_count;       /* source places, numbered; runtime calls name them */
+  const char *const *sites; /* "logreg.tfe:25", with " in predict, called from model.tfe:36" behind it */
+  int64_t arena_words;      /* 8-byte words of data memory */
+  int64_t uses_clear;       /* a protocol of kind clear: needs --allow-clear */
+  const char *about;        /* text of --about, with one %s for the member's name */
+  const char *parameters;   /* "epochs=10\nbatch=30\n": compared in the handshake */
+  int64_t expected_known;   /* 1: rounds, messages, bytes below are exact (no `while`) */
+  const int64_t *
+      expected; /* [members of self][5]: rounds, messages sent, bytes sent, messages received, bytes received */
+  int64_t total_steps; /* progress: 0 if unknown */
   int32_t (*run)(TfeCtx *ctx, uint64_t *arena);
 } TfeProgram;
 

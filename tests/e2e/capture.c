@@ -1,10 +1,11 @@
-/* What is on the wire: runs a command in a network namespace of its own, captures everything that crosses its loopback, and
- * checks that every TCP byte belongs to a well-formed TLS record, that each connection negotiated TLS 1.3, and that nothing
- * else was sent. Prints, for each direction of each connection, the sizes of its encrypted records, sorted so that two runs of
- * one program can be compared line by line; with --after SIZE only those behind the first record of that size.
+/* What is on the wire: runs a command in a network namespace of its own, captures everything that crosses its
+ * loopback, and checks that every TCP byte belongs to a well-formed TLS record, that each connection
+ * negotiated TLS 1.3, and that nothing else was sent. Prints, for each direction of each connection, the
+ * sizes of its encrypted records, sorted so that two runs of one program can be compared line by line; with
+ * --after SIZE only those behind the first record of that size.
  *
- *   capture [--after SIZE] COMMAND [ARG...]     exit 0; 1: something else than TLS 1.3; 77: not permitted here (needs root);
- *                                               else the command's
+ *   capture [--after SIZE] COMMAND [ARG...]     exit 0; 1: something else than TLS 1.3; 77: not permitted
+ * here (needs root); else the command's
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -124,7 +125,7 @@ static void capture(int s, int timeout_ms) {
   }
 }
 
-/* ---- judging ------------------------------------------------------------------------------------------------------ */
+/* ---- judging --------------------------------------------------------------------------------------- */
 
 /* supported_versions of a ServerHello must be 0x0304: that is TLS 1.3. */
 static bool hello_is_13(const uint8_t *hello, size_t n) {

@@ -1,4 +1,5 @@
-/* Prints N different TCP ports of 127.0.0.1 that nobody uses at this moment, one a line: the system chooses them. */
+/* Prints N different TCP ports of 127.0.0.1 that nobody uses at this moment, one a line: the system chooses
+ * them. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>

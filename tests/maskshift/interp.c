@@ -1,5 +1,5 @@
-/* See interp.h. Operations are evaluated when they are first needed within a run of their block, so that a hook may ask for
- * a value that stands further down. */
+/* See interp.h. Operations are evaluated when they are first needed within a run of their block, so that a
+ * hook may ask for a value that stands further down. */
 #include "interp.h"
 
 #include <assert.h>
@@ -16,9 +16,9 @@ struct Interp {
   Arena *arena;
   const Program *program;
   InterpHooks hooks;
-  Cell *cells;       /* by op id */
-  uint64_t *passes;  /* by id of the control operation */
-  bool *done;        /* by id of a control operation: in this run of its block */
+  Cell *cells;      /* by op id */
+  uint64_t *passes; /* by id of the control operation */
+  bool *done;       /* by id of a control operation: in this run of its block */
   uint64_t entropy;
   const char *error;
 };
@@ -73,7 +73,7 @@ static uint64_t pass_of(const Interp *in, const Op *op) {
   return b->owner ? in->passes[b->owner->id] - 1 : 0;
 }
 
-/* ---- elementwise ------------------------------------------------------------------------------------------------- */
+/* ---- elementwise ----------------------------------------------------------------------------------- */
 
 static double real(uint64_t bits) {
   return ir_bits_fixed(bits);
@@ -191,7 +191,7 @@ static void elementwise(Interp *in, const Op *op, int party, uint64_t *out) {
   }
 }
 
-/* ---- moves and products ----------------------------------------------------------------------------------------------- */
+/* ---- moves and products ---------------------------------------------------------------------------- */
 
 static void strides_of(const Shape *s, int64_t *stride) {
   int64_t n = 1;
@@ -318,7 +318,7 @@ static void bilinear(Interp *in, const Op *op, int party, uint64_t *out) {
     (elem == EL_FIXED ? tfe_conv2d_fixed : tfe_conv2d_int)(out, a, b, dims);
 }
 
-/* ---- one operation at one party ------------------------------------------------------------------------------------------ */
+/* ---- one operation at one party -------------------------------------------------------------------- */
 
 static void source(Interp *in, const Op *op, int party, uint64_t *out) {
   int64_t n = count_of(op);
@@ -425,7 +425,7 @@ static void evaluate(Interp *in, const Op *op, int party) {
   in->cells[op->id].data[party] = out;
 }
 
-/* ---- blocks ------------------------------------------------------------------------------------------------------------------ */
+/* ---- blocks ---------------------------------------------------------------------------------------- */
 
 static void forget(Interp *in, const Op *op) {
   in->done[op->id] = false;

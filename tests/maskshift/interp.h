@@ -1,6 +1,7 @@
-/* Runs a choreography in one process, every party's copy of every value apart: each operation is computed once for each
- * party of its `where`, from that party's operands alone; a SEND copies. A reference for what the party executables
- * compute, and the bench of the mask-shift test: draws of common randomness and messages can be observed and replaced. */
+/* Runs a choreography in one process, every party's copy of every value apart: each operation is computed
+ * once for each party of its `where`, from that party's operands alone; a SEND copies. A reference for what
+ * the party executables compute, and the bench of the mask-shift test: draws of common randomness and
+ * messages can be observed and replaced. */
 #ifndef TFE_INTERP_H
 #define TFE_INTERP_H
 
@@ -8,7 +9,8 @@
 
 typedef struct Interp Interp;
 
-/* Hooks; any may be NULL. Data is one tensor, row-major, 8 bytes an element. `pass` numbers the runs of the block. */
+/* Hooks; any may be NULL. Data is one tensor, row-major, 8 bytes an element. `pass` numbers the runs of the
+ * block. */
 typedef struct InterpHooks {
   void *data;
   /* A draw: fill out. */

@@ -1,11 +1,13 @@
-/* The mask-shift test (protocols.md section 12): proof by run that every opened value is masked by fresh randomness.
+/* The mask-shift test: proof by run that every opened value is masked by fresh
+ * randomness.
  *
- * The choreography is run twice with different private data. The second run chooses each mask so that the message it hides is
- * the one of the first run: mask' = mask + (value - value'). If that is possible for every message at once, whoever receives
- * the messages sees exactly the same in both runs; a mask that hides two values, a mask that its receiver knows, or a value
- * sent without a mask makes some message differ, and is named. Excepted are what the program reveals (messages with that
- * label), and correction words of comparison keys, which are pseudorandom and not one-time-padded.
- * The second run must still compute the right results: it is compared with a run on the same data with unshifted masks.
+ * The choreography is run twice with different private data. The second run chooses each mask so that the
+ * message it hides is the one of the first run: mask' = mask + (value - value'). If that is possible for
+ * every message at once, whoever receives the messages sees exactly the same in both runs; a mask that hides
+ * two values, a mask that its receiver knows, or a value sent without a mask makes some message differ, and
+ * is named. Excepted are what the program reveals (messages with that label), and correction words of
+ * comparison keys, which are pseudorandom and not one-time-padded. The second run must still compute the
+ * right results: it is compared with a run on the same data with unshifted masks.
  *
  *   maskshift MODEL.tfe [-D name=value]...      exit 0 and one line of counts, or 1 and the leak
  */
@@ -61,7 +63,7 @@ static void keep(Test *t, const Op *op, uint64_t pass, const uint64_t *value) {
   *bucket = r;
 }
 
-/* ---- which messages, which masks -------------------------------------------------------------------------------------- */
+/* ---- which messages, which masks ------------------------------------------------------------------- */
 
 static bool is_reveal(const Op *send) {
   return send->text && strcmp(send->text, "reveal") == 0;
@@ -94,7 +96,7 @@ static void note_send(Op *op, void *data) {
     t->hides[r->id] = masked;
 }
 
-/* ---- hooks -------------------------------------------------------------------------------------------------------------- */
+/* ---- hooks ----------------------------------------------------------------------------------------- */
 
 static void fill_random(Test *t, const Op *op, uint64_t pass, uint64_t *out) {
   uint8_t key[TFE_KEY_BYTES] = {(uint8_t)(1 + t->run)};
@@ -176,7 +178,7 @@ static void on_shown(void *data, const Op *op, int operand, int party, const uin
              type->elem == EL_FIXED ? ir_bits_fixed(value[i]) : (double)(int64_t)value[i]);
 }
 
-/* ---- data that the program itself holds ---------------------------------------------------------------------------------- */
+/* ---- data that the program itself holds ------------------------------------------------------------ */
 
 /* Whether a value follows from the text of the program alone. */
 static bool is_written(const Op *op) {
@@ -214,7 +216,7 @@ static void vary_shared(Op *op, void *data) {
   VEC_PUSH(p->arena, &p->slots, slot);
 }
 
-/* ---- main ------------------------------------------------------------------------------------------------------------------ */
+/* ---- main ------------------------------------------------------------------------------------------ */
 
 static Program *compile(Arena *a, Diags *diags, const char *path, const char *const *defines, int count) {
   const char *error = NULL;

@@ -1,8 +1,9 @@
-/* Pond's arithmetic, run in one process on chosen ring elements (interp.h): products before truncation are exact, truncation
- * is off by less than one step, to either side, and right on average, comparisons are exact over the whole ring.
+/* Pond's arithmetic, run in one process on chosen ring elements (interp.h): products before truncation are
+ * exact, truncation is off by less than one step, to either side, and right on average, comparisons are exact
+ * over the whole ring.
  *
- * The programs run under a copy of pond.tfe in which `-x` stands for the function under test, so that it gets any ring
- * element as its operand. */
+ * The programs run under a copy of pond.tfe in which `-x` stands for the function under test, so that it gets
+ * any ring element as its operand. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,7 +34,7 @@ typedef struct Bench {
   int run;
 } Bench;
 
-/* ---- hooks --------------------------------------------------------------------------------------------------------------- */
+/* ---- hooks ----------------------------------------------------------------------------------------- */
 
 static void draw(void *data, Interp *in, const Op *op, uint64_t pass, uint64_t *out) {
   (void)in;
@@ -55,7 +56,7 @@ static void take(void *data, const Op *op, int operand, int party, const uint64_
   memcpy(b->out, value, 8 * (size_t)b->shown);
 }
 
-/* ---- the bench -------------------------------------------------------------------------------------------------------------- */
+/* ---- the bench ------------------------------------------------------------------------------------- */
 
 static const char *read_file(Arena *a, const char *path) {
   const char *error = NULL;
@@ -144,9 +145,10 @@ static void fill(int64_t *v, int64_t n) {
       v[k] = END - 1;
 }
 
-/* ---- tests ------------------------------------------------------------------------------------------------------------------- */
+/* ---- tests ----------------------------------------------------------------------------------------- */
 
-/* One of the two neighbours on the coarser grid for every number of bits dropped; exact where nothing is lost. */
+/* One of the two neighbours on the coarser grid for every number of bits dropped; exact where nothing is
+ * lost. */
 static void truncation_never_fails(void **state) {
   (void)state;
   enum { N = 1000 };

@@ -272,7 +272,8 @@ static void tests_are_programs(void **state) {
 
 static void values_of_a_librarys_test_are_private(void **state) {
   (void)state;
-  const char *head = "struct S { w: fixed[2]; n: int }\nfn twice(x: fixed[*s]) -> fixed[*s] { return x + x }\ntest \"t\" {\n";
+  const char *head = "struct S { w: fixed[2]; n: int }\nfn twice(x: fixed[*s]) -> fixed[*s] { return x + x "
+                     "}\ntest \"t\" {\n";
   static const struct {
     const char *body;
     int lifts, reveals; /* -1: an error */
@@ -282,7 +283,9 @@ static void values_of_a_librarys_test_are_private(void **state) {
       {"let x: float = 1.0\nassert_near(twice(x), 2.0, 0.1)", 0, 0},
       {"let x: private fixed = 1.0\nassert twice(x) > 1.0", 1, 1},
       {"let n = 3\nlet p = permutation(n)\nlet x = random_normal(3)\nassert x[p][n - 1] < 9.0", 1, 1},
-      {"var s = S(w = [1.0, 2.0], n = 1)\nif s.n == 1 { s.w = twice(s.w) }\nassert_near(s.w, [2.0, 4.0], 0.1)", 1, 1},
+      {"var s = S(w = [1.0, 2.0], n = 1)\nif s.n == 1 { s.w = twice(s.w) }\nassert_near(s.w, [2.0, 4.0], "
+       "0.1)",
+       1, 1},
       {"let (a, b) = (1.0, true)\nif b { assert a > 0.5 }", 1, 1},
       {"let x = 1.0\nif x > 0.5 { assert true }", -1, 0},
       {"let x = 1.0\nprint(x)", -1, 0},

@@ -145,14 +145,13 @@ static void labels_in_two_files(void **state) {
   Source *s = file("a.tfe", "f(1)\n"), *lib = file("lib.tfe", "\n\nfn f() {}\n");
   Diag *d = diag_new(diags, DIAG_E0128, find(s, "f(1)", 1), "f", "no arguments", "1");
   diag_also(d, find(lib, "fn f()", 1), "declared here");
-  assert_string_equal(flush(DIAG_TEXT, false),
-                      "a.tfe:1:1: error[E0128]: `f` takes no arguments, not 1\n"
-                      "  |\n"
-                      "1 | f(1)\n"
-                      "  | ^^^^\n"
-                      " --> lib.tfe\n"
-                      "3 | fn f() {}\n"
-                      "  | ------ declared here\n\n");
+  assert_string_equal(flush(DIAG_TEXT, false), "a.tfe:1:1: error[E0128]: `f` takes no arguments, not 1\n"
+                                               "  |\n"
+                                               "1 | f(1)\n"
+                                               "  | ^^^^\n"
+                                               " --> lib.tfe\n"
+                                               "3 | fn f() {}\n"
+                                               "  | ------ declared here\n\n");
 }
 
 static void overlapping_labels(void **state) {

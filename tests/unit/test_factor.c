@@ -26,23 +26,23 @@ static void known_factors(void **state) {
     double v;
     int scale;
   } rows[] = {
-      {16, 14, 16, 0, 100000, 0},        /* whole: no truncation */
+      {16, 14, 16, 0, 100000, 0}, /* whole: no truncation */
       {16, 14, 16, 0, 1e15, 0},
       {16, 14, 16, 0, -3, 0},
       {16, 14, 16, 0, 0, 0},
-      {16, 14, 16, 0, 0.5, 1},           /* exact at few bits */
+      {16, 14, 16, 0, 0.5, 1}, /* exact at few bits */
       {16, 14, 16, 0, 1000.0625, 4},
-      {16, 14, 16, 0, 0.3, 30},          /* whole + frac */
+      {16, 14, 16, 0, 0.3, 30}, /* whole + frac */
       {16, 14, 16, 0, 0.0000018848, 30},
       {16, 14, 16, 0, 12345.678, 30},
-      {24, 14, 24, 0, 0.3, 25},          /* 0.3 < 2^-1: one bit more than the promise of the product gives */
-      {24, 14, 24, 4, 0.3, 24},          /* sums of 16: the promise of the product */
+      {24, 14, 24, 0, 0.3, 25}, /* 0.3 < 2^-1: one bit more than the promise of the product gives */
+      {24, 14, 24, 4, 0.3, 24}, /* sums of 16: the promise of the product */
       {24, 14, 24, 0, 300.3, 24},
       {24, 14, 24, 0, 0.001, 33},
       {1, 60, 1, 0, 0.5, 1},
-      {16, 14, 0, 0, 2, 16},             /* of an int: the product has frac bits at least */
+      {16, 14, 0, 0, 2, 16}, /* of an int: the product has frac bits at least */
       {16, 14, 0, 0, 0.1, 48},
-      {16, 14, 0, 0, 12345.678, 36},      /* as a double it has no more */
+      {16, 14, 0, 0, 12345.678, 36}, /* as a double it has no more */
       {16, 14, 0, 0, 100000000.1, 25},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -65,7 +65,8 @@ static void products_fit(void **state) {
           bool bounded = ldexp(factor, whole + frac + sum_bits) <= ldexp(1, 62);
           assert_true(promised || bounded);
           assert_true(fabs(factor) < ldexp(1, 62));
-          double moved = ldexp(fabs(rint(factor) - factor), whole - scale); /* the product, by the factor's rounding */
+          double moved =
+              ldexp(fabs(rint(factor) - factor), whole - scale); /* the product, by the factor's rounding */
           assert_true(scale < whole + frac || moved <= ldexp(0.5, -frac));
         }
 }

@@ -392,7 +392,8 @@ static void every_message_is_shown(void **state) {
     bool shown = strstr(all, arena_printf(arena, "[%s]", codes[i])) != NULL;
     if (shown != is_listed(codes[i]))
       continue;
-    print_error(shown ? "%s is listed as impossible and has a golden file\n" : "no golden file shows %s\n", codes[i]);
+    print_error(shown ? "%s is listed as impossible and has a golden file\n" : "no golden file shows %s\n",
+                codes[i]);
     wrong++;
   }
   assert_int_equal(wrong, 0);

@@ -1,7 +1,7 @@
-/* The whole compiler on programs with mistakes: the golden programs, with words and lines taken out, doubled, swapped or
- * replaced. Every one must compile or be refused with a message, in time; a failed assertion of ours or of the verifier
- * ends the test, and the program that did it is printed. The mistakes are the same in every run;
- * TFE_MUTATIONS=COUNT makes more of them, TFE_MUTATION_SEED others. */
+/* The whole compiler on programs with mistakes: the golden programs, with words and lines taken out, doubled,
+ * swapped or replaced. Every one must compile or be refused with a message, in time; a failed assertion of
+ * ours or of the verifier ends the test, and the program that did it is printed. The mistakes are the same in
+ * every run; TFE_MUTATIONS=COUNT makes more of them, TFE_MUTATION_SEED others. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -31,7 +31,7 @@ static Word pool[WORDS_MAX]; /* words of all programs */
 static int pool_count;
 static FILE *sink;
 
-/* ---- random numbers (splitmix64) --------------------------------------------------------------------------- */
+/* ---- random numbers (splitmix64) ------------------------------------------------------------------- */
 
 static uint64_t state;
 
@@ -46,7 +46,7 @@ static int below(int n) {
   return (int)(next() % (uint64_t)n);
 }
 
-/* ---- words ------------------------------------------------------------------------------------------------- */
+/* ---- words ----------------------------------------------------------------------------------------- */
 
 static bool wordish(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
@@ -82,10 +82,34 @@ static int join(const Word *words, int count, char *out) {
   return used;
 }
 
-static const char *const spice[] = {"0",       "1",     "2",      "100000", "9223372036854775807", "-1",     "0.0",
-                                    "1.0e300", "0.001", "private", "public", "share at client ",    "reveal ", "[]",
-                                    "()",      "[0]",   "[1:0]",  ".T",     " @ ",                 " ** ",   " / ",
-                                    "true",    "return ", "break", "x",      "fixed",               "int",    "bool"};
+static const char *const spice[] = {"0",
+                                    "1",
+                                    "2",
+                                    "100000",
+                                    "9223372036854775807",
+                                    "-1",
+                                    "0.0",
+                                    "1.0e300",
+                                    "0.001",
+                                    "private",
+                                    "public",
+                                    "share at client ",
+                                    "reveal ",
+                                    "[]",
+                                    "()",
+                                    "[0]",
+                                    "[1:0]",
+                                    ".T",
+                                    " @ ",
+                                    " ** ",
+                                    " / ",
+                                    "true",
+                                    "return ",
+                                    "break",
+                                    "x",
+                                    "fixed",
+                                    "int",
+                                    "bool"};
 
 static void mutate_once(Word *words, int *count) {
   int i = below(*count), j = below(*count);
@@ -123,7 +147,7 @@ static void mutate_once(Word *words, int *count) {
   }
 }
 
-/* ---- programs ---------------------------------------------------------------------------------------------- */
+/* ---- programs -------------------------------------------------------------------------------------- */
 
 static int is_program(const struct dirent *d) {
   size_t n = strlen(d->d_name);
@@ -163,7 +187,8 @@ static void show_and_stop(int signal_number) {
 static int setup(void **unused) {
   static const char *const folders[] = {"golden/check", "golden/ir", "golden/parse"};
   (void)unused;
-  const char *tests = getenv("TFE_TESTS") ? getenv("TFE_TESTS") : TFE_TEST_DIR, *seed = getenv("TFE_MUTATION_SEED");
+  const char *tests = getenv("TFE_TESTS") ? getenv("TFE_TESTS") : TFE_TEST_DIR,
+             *seed = getenv("TFE_MUTATION_SEED");
   char path[4096];
   for (int i = 0; i < 3; i++) {
     snprintf(path, sizeof path, "%s/%s", tests, folders[i]);

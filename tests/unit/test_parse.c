@@ -361,18 +361,12 @@ static void operators_have_texts(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-      TEST(expressions_have_exact_spans),
-      TEST(places_and_blocks_have_exact_spans),
-      TEST(statements_have_exact_spans),
-      TEST(declarations_have_heads),
-      TEST(columns_count_characters),
-      TEST(doc_comments_belong_to_what_follows),
-      TEST(newlines_end_statements),
-      TEST(kinds_are_taken_apart),
-      TEST(deep_nesting_is_refused),
-      TEST(deep_nesting_is_possible),
-      TEST(one_mistake_is_one_message),
-      TEST(operators_have_texts),
+      TEST(expressions_have_exact_spans), TEST(places_and_blocks_have_exact_spans),
+      TEST(statements_have_exact_spans),  TEST(declarations_have_heads),
+      TEST(columns_count_characters),     TEST(doc_comments_belong_to_what_follows),
+      TEST(newlines_end_statements),      TEST(kinds_are_taken_apart),
+      TEST(deep_nesting_is_refused),      TEST(deep_nesting_is_possible),
+      TEST(one_mistake_is_one_message),   TEST(operators_have_texts),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
