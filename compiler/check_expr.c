@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "factor.h"
+#include "operator.h"
 #include "tensor.h"
 
 enum { DEEPEST = 400 };
@@ -260,30 +261,6 @@ static const Value *check_array(Checker *cx, const Expr *e) {
 
 /* ---- operators ----------------------------------------------------------------------------------------- */
 
-static OpKind op_of(Operator op) {
-  switch (op) {
-  case OPR_ADD: return OP_ADD;
-  case OPR_SUB: return OP_SUB;
-  case OPR_MUL: return OP_MUL;
-  case OPR_DIV: return OP_DIV;
-  case OPR_FLOORDIV: return OP_FLOORDIV;
-  case OPR_MOD: return OP_MOD;
-  case OPR_POW: return OP_POW;
-  case OPR_LT:
-  case OPR_GT: return OP_LT;
-  case OPR_LE:
-  case OPR_GE: return OP_LE;
-  case OPR_EQ: return OP_EQ;
-  case OPR_NE: return OP_NE;
-  case OPR_AND: return OP_AND;
-  case OPR_OR: return OP_OR;
-  case OPR_NOT: return OP_NOT;
-  case OPR_NEG: return OP_NEG;
-  case OPR_MATMUL: return OP_MATMUL;
-  }
-  return OP_NONE;
-}
-
 static Span operator_span(const Expr *e) {
   return e->kind == EX_BINARY && e->name_span.source ? e->name_span : e->span;
 }
@@ -430,8 +407,8 @@ static const Value *binary_tensors(Checker *cx, Operator op, const Value *a, con
   if (op == OPR_POW)
     return tensor_power(cx, a, b, shape, e, e->span);
   if (op == OPR_GT || op == OPR_GE)
-    return tensor_binary(cx, op_of(op), b, a, shape, e, e->span);
-  return tensor_binary(cx, op_of(op), a, b, shape, e, e->span);
+    return tensor_binary(cx, operator_op(op), b, a, shape, e, e->span);
+  return tensor_binary(cx, operator_op(op), a, b, shape, e, e->span);
 }
 
 static const Value *not_a_vector(Checker *cx, Operator op, const Struct *st, const Expr *e) {
@@ -504,7 +481,7 @@ static const Value *check_unary(Checker *cx, const Expr *e, const Type *want) {
                value_type_text(cx->arena, v));
     return &value_poison;
   }
-  return tensor_unary(cx, op_of(e->op), v, e, e->span);
+  return tensor_unary(cx, operator_op(e->op), v, e, e->span);
 }
 
 /* ---- the walk ------------------------------------------------------------------------------------------ */

@@ -1,35 +1,13 @@
 /* The interpreter of protocol functions: names, calls, statements (see kind.h). */
 #include "kind.h"
 
+#include "operator.h"
+
 static Val eval(Kind *x, const Expr *e);
 static Val run_block(Kind *x, const Block *b);
 static Val call_function(Kind *x, const Decl *fn, Val *args, int count, Span at);
 
 /* ---- operators ---------------------------------------------------------------------------------------- */
-
-static OpKind op_of_operator(Operator o) {
-  switch (o) {
-  case OPR_ADD: return OP_ADD;
-  case OPR_SUB: return OP_SUB;
-  case OPR_MUL: return OP_MUL;
-  case OPR_DIV: return OP_DIV;
-  case OPR_FLOORDIV: return OP_FLOORDIV;
-  case OPR_MOD: return OP_MOD;
-  case OPR_POW: return OP_POW;
-  case OPR_MATMUL: return OP_MATMUL;
-  case OPR_EQ: return OP_EQ;
-  case OPR_NE: return OP_NE;
-  case OPR_LT:
-  case OPR_GT: return OP_LT;
-  case OPR_LE:
-  case OPR_GE: return OP_LE;
-  case OPR_AND: return OP_AND;
-  case OPR_OR: return OP_OR;
-  case OPR_NOT: return OP_NOT;
-  case OPR_NEG: return OP_NEG;
-  }
-  return OP_NONE;
-}
 
 static int64_t power(int64_t base, int64_t exponent) {
   uint64_t r = 1;
@@ -72,7 +50,7 @@ static Val eval_binary(Kind *x, const Expr *e) {
     args[0] = args[1];
     args[1] = t;
   }
-  OpKind k = op_of_operator(e->op);
+  OpKind k = operator_op(e->op);
   if (val_is_private(&args[0]) || val_is_private(&args[1]))
     return kind_call(x, op_info[k].name, args, 2, &e->span);
   return kind_apply(x, e->span, k, args, 2);
@@ -82,7 +60,7 @@ static Val eval_unary(Kind *x, const Expr *e) {
   Val v = eval(x, e->right);
   if (v.kind == V_INT)
     return val_int(e->op == OPR_NEG ? -v.integer : !v.integer);
-  OpKind k = op_of_operator(e->op);
+  OpKind k = operator_op(e->op);
   if (val_is_private(&v))
     return kind_call(x, op_info[k].name, &v, 1, &e->span);
   return kind_apply(x, e->span, k, &v, 1);

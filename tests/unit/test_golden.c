@@ -21,6 +21,8 @@
 
 #include <cmocka.h>
 
+#include "compiler_fixture.h"
+
 #include "check.h"
 #include "cost.h"
 #include "expand.h"
@@ -29,38 +31,7 @@
 #include "project.h"
 #include "verify.h"
 
-static Arena *arena;
-static Diags *diags;
-
-static int setup(void **state) {
-  (void)state;
-  arena = arena_new();
-  diags = diag_create(arena);
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  arena_free(arena);
-  return 0;
-}
-
 /* ---- texts --------------------------------------------------------------------------------------------- */
-
-static const char *in_arena(char *text) {
-  const char *copy = arena_printf(arena, "%s", text);
-  free(text);
-  return copy;
-}
-
-static const char *messages(void) {
-  char *text;
-  size_t length;
-  FILE *out = open_memstream(&text, &length);
-  diag_flush(diags, out, DIAG_TEXT, false);
-  fclose(out);
-  return in_arena(text);
-}
 
 static const char *program_text(const Program *p) {
   char *text;

@@ -8,45 +8,16 @@
 
 #include <cmocka.h>
 
+#include "compiler_fixture.h"
+
 #include "../../compiler/ast.h"
 
 #ifndef TFE_TEST_DIR
 #define TFE_TEST_DIR "tests"
 #endif
 
-static Arena *arena;
-static Diags *diags;
-
-static int setup(void **state) {
-  (void)state;
-  arena = arena_new();
-  diags = diag_create(arena);
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  arena_free(arena);
-  return 0;
-}
-
 static Module *parse(const char *text) {
   return ast_parse(arena, diags, source_text(arena, "t.tfe", text, strlen(text)));
-}
-
-static const char *in_arena(char *text) {
-  const char *copy = arena_printf(arena, "%s", text);
-  free(text);
-  return copy;
-}
-
-static const char *messages(void) {
-  char *text;
-  size_t length;
-  FILE *out = open_memstream(&text, &length);
-  diag_flush(diags, out, DIAG_TEXT, false);
-  fclose(out);
-  return in_arena(text);
 }
 
 static const char *tree(const Module *m) {
