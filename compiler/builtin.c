@@ -787,6 +787,27 @@ static const Value *first_private(Checker *cx, const Value *v) {
   return NULL;
 }
 
+static bool takes_part(const ProtocolInstance *p, int party) {
+  for (int i = 0; i < p->servers.count; i++)
+    if (p->servers.data[i] == party)
+      return true;
+  for (int i = 0; i < p->helpers.count; i++)
+    if (p->helpers.data[i] == party)
+      return true;
+  return false;
+}
+
+/* For an example: who shared the value, else a party that does not compute, else the first. */
+static const char *likely_receiver(Checker *cx, const Value *leaf) {
+  if (leaf->origin && strncmp(leaf->origin->text, "shared by ", 10) == 0)
+    return leaf->origin->text + 10;
+  const Program *p = cx->program;
+  for (int i = p->parties.count - 1; i >= 0; i--)
+    if (!takes_part(&p->protocols.data[leaf->place.index], p->parties.data[i].first))
+      return p->parties.data[i].name;
+  return p->parties.data[0].name;
+}
+
 static void private_print(Checker *cx, const Bound *b, const CallArg *a, const Value *leaf) {
   const char *call = span_text(cx->arena, b->at), *text = span_text(cx->arena, a->expr->span);
   const Expr *e = b->call->expr;
@@ -796,11 +817,9 @@ static void private_print(Checker *cx, const Bound *b, const CallArg *a, const V
   int before = a->expr->span.start - b->at.start, after = a->expr->span.end - b->at.start;
   if ((int)strlen(call) == b->at.end - b->at.start && e->span.start == b->at.start)
     diag_help(d, "publish it: `%.*sreveal %s%s`", before, call, text, call + after);
-  diag_help(d, "or show it to one party: `let s = reveal %s to %s` and `at %s { print(s) }`", text,
-            leaf->origin && strncmp(leaf->origin->text, "shared by ", 10) == 0 ? leaf->origin->text + 10
-                                                                               : "client",
-            leaf->origin && strncmp(leaf->origin->text, "shared by ", 10) == 0 ? leaf->origin->text + 10
-                                                                               : "client");
+  const char *receiver = likely_receiver(cx, leaf);
+  diag_help(d, "or show it to one party: `let s = reveal %s to %s` and `at %s { print(s) }`", text, receiver,
+            receiver);
 }
 
 static const Value *builtin_print(Checker *cx, const Bound *b) {
