@@ -37,7 +37,7 @@ into_the_training() {
 # 1 a party that never comes
 wait=1
 start server1
-start provider.0
+wait=20 start provider.0 # waits longer, so that it is server1 that gives up first
 expect server1 69 "error[R0101]: server2 did not connect"
 expect provider.0 69 "error[R0101]: cannot reach server2 at @server2: Connection refused" \
   "error[R0101]: server2 cannot be reached by server1"
