@@ -215,10 +215,9 @@ static void find_slots(Checker *cx) {
   const Program *p = cx->program;
   for (int i = 0; i < cx->mores.count; i++) {
     Op *op = cx->mores.data[i];
-    size_t n = strlen(op->text);
     for (int k = 0; k < p->slots.count && op->ints.data[0] < 0; k++) {
       const Slot *s = &p->slots.data[k];
-      if (!s->is_output && strncmp(s->name, op->text, n) == 0 && (s->name[n] == 0 || s->name[n] == '.'))
+      if (!s->is_output && strcmp(ir_slot_name(cx->arena, s), op->text) == 0)
         op->ints.data[0] = k;
     }
     if (op->ints.data[0] >= 0 || diag_error_count(cx->diags))

@@ -173,15 +173,6 @@ static LLVMValueRef party_table(Emitter *e) {
   return table(e, rows, p->parties.count, "parties");
 }
 
-/* The name of the whole input: "net" for "net.c1.k" with field "c1.k". */
-static const char *slot_name(Emitter *e, const Slot *s) {
-  size_t length = strlen(s->name), tail = s->field ? strlen(s->field) : 0;
-  if (tail && length > tail + 1 && s->name[length - tail - 1] == '.' &&
-      !strcmp(s->name + length - tail, s->field))
-    return arena_printf(e->arena, "%.*s", (int)(length - tail - 1), s->name);
-  return s->name;
-}
-
 static int64_t slot_elem(const Slot *s) {
   return s->type.elem == EL_FIXED ? TFE_ELEM_FIXED : s->type.elem == EL_INT ? TFE_ELEM_INT : TFE_ELEM_BOOL;
 }
@@ -199,11 +190,11 @@ static LLVMValueRef slot_table(Emitter *e) {
   for (int i = 0; i < e->slot_list.count; i++) {
     const Slot *s = e->slot_list.data[i];
     const Shape *shape = &s->type.shape;
-    rows[i] =
-        RECORD(e, TfeSlot, emit_text(e, slot_name(e, s)), emit_text(e, s->field), emit_i64(e, slot_elem(s)),
-               emit_i64(e, shape->rank), emit_i64_array(e, shape->dim, shape->rank),
-               emit_text(e, s->span.source ? source_where(e->arena, s->span) : ""), emit_i64(e, s->is_output),
-               emit_i64(e, s->whole), slot_members(e, s));
+    rows[i] = RECORD(e, TfeSlot, emit_text(e, ir_slot_name(e->arena, s)), emit_text(e, s->field),
+                     emit_i64(e, slot_elem(s)), emit_i64(e, shape->rank),
+                     emit_i64_array(e, shape->dim, shape->rank),
+                     emit_text(e, s->span.source ? source_where(e->arena, s->span) : ""),
+                     emit_i64(e, s->is_output), emit_i64(e, s->whole), slot_members(e, s));
   }
   return table(e, rows, e->slot_list.count, "slots");
 }

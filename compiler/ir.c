@@ -327,6 +327,11 @@ const char *ir_place_text(const Program *p, Place at) {
   return "?";
 }
 
+const char *ir_slot_name(Arena *a, const Slot *s) {
+  size_t tail = s->field ? strlen(s->field) + 1 : 0;
+  return tail ? arena_intern(a, s->name, strlen(s->name) - tail) : s->name;
+}
+
 /* Whole families by their name, other parties singly. */
 const char *ir_where_text(const Program *p, PartySet s) {
   const char *text = "";

@@ -248,6 +248,8 @@ uint64_t ir_fixed_bits(double v);
 void ir_print(const Program *p, FILE *out);
 const char *ir_type_text(Arena *a, const IrType *t); /* "fixed[30, 1]", "ring64.16[30, 1]" (bits.scale) */
 const char *ir_place_text(const Program *p, Place at);
+/* "net" of the slot of field c1.k of input net, whose own name is "net.c1.k". */
+const char *ir_slot_name(Arena *a, const Slot *s);
 const char *ir_where_text(const Program *p, PartySet s);
 /* "logreg.tfe:25 in fit, called from logistic.tfe:33"; "" without a place */
 const char *ir_site_text(Arena *a, const Site *site);

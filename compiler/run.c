@@ -184,6 +184,14 @@ static void word(Run *r, Words *w, const char *text) {
   VEC_PUSH(r->arena, w, text);
 }
 
+/* An option of ours that the parties have too. */
+static void pass_option(Run *r, Words *w, const char *name, const char *value) {
+  if (!value)
+    return;
+  word(r, w, name);
+  word(r, w, value);
+}
+
 /* A file named on our command line is meant from our directory, not from the party's. */
 static const char *absolute(Run *r, const char *what) {
   char path[PATH_MAX];
@@ -214,8 +222,7 @@ static bool split_binding(Run *r, const char *text, const char **party, const ch
 static bool owns_slot(const Run *r, int party, const char *name, bool is_output) {
   for (int i = 0; i < r->program->slots.count; i++) {
     const Slot *s = &r->program->slots.data[i];
-    size_t length = s->field ? strlen(s->name) - strlen(s->field) - 1 : strlen(s->name); /* NAME.FIELD */
-    if (s->is_output == is_output && strlen(name) == length && strncmp(s->name, name, length) == 0 &&
+    if (s->is_output == is_output && strcmp(ir_slot_name(r->arena, s), name) == 0 &&
         party_has(s->owner, party))
       return true;
   }
@@ -276,22 +283,10 @@ static Words command_line(Run *r, int k) {
   word(r, &w, k == r->bar ? "bar" : "none");
   if (r->program->clear)
     word(r, &w, "--allow-clear");
-  if (o->seed) {
-    word(r, &w, "--seed");
-    word(r, &w, o->seed);
-  }
-  if (o->timeout) {
-    word(r, &w, "--timeout");
-    word(r, &w, o->timeout);
-  }
-  if (o->rtt) {
-    word(r, &w, "--rtt");
-    word(r, &w, o->rtt);
-  }
-  if (o->bandwidth) {
-    word(r, &w, "--bandwidth");
-    word(r, &w, o->bandwidth);
-  }
+  pass_option(r, &w, "--seed", o->seed);
+  pass_option(r, &w, "--timeout", o->timeout);
+  pass_option(r, &w, "--rtt", o->rtt);
+  pass_option(r, &w, "--bandwidth", o->bandwidth);
   if (o->stats_dir) {
     word(r, &w, "--stats");
     word(r, &w, absolute_target(r, arena_printf(r->arena, "%s/%s.json", o->stats_dir, p->name)));
@@ -514,12 +509,9 @@ static void wait_for_all(Run *r) {
       step = 3;
     }
   }
-  for (int i = 0; i < r->count; i++) {
-    Party *p = &r->parties[i];
-    while (p->out.fd >= 0 || p->err.fd >= 0)
+  for (int i = 0; i < r->count; i++)
+    while (r->parties[i].out.fd >= 0 || r->parties[i].err.fd >= 0)
       wait_for_output(r);
-    (void)p;
-  }
   clear_bar(r);
 }
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../../compiler/diag.h"
+#include "../../compiler/ast.h"
 
 static Arena *arena;
 static Diags *diags;
@@ -34,6 +34,15 @@ static const char *messages(void) {
   size_t length;
   FILE *out = open_memstream(&text, &length);
   diag_flush(diags, out, DIAG_TEXT, false);
+  fclose(out);
+  return in_arena(text);
+}
+
+static inline const char *tree_text(const Module *m) {
+  char *text;
+  size_t length;
+  FILE *out = open_memstream(&text, &length);
+  ast_print(m, out);
   fclose(out);
   return in_arena(text);
 }

@@ -51,15 +51,6 @@ static const char *explain_text(const Program *p) {
   return in_arena(text);
 }
 
-static const char *tree_text(const Module *m) {
-  char *text;
-  size_t length;
-  FILE *out = open_memstream(&text, &length);
-  ast_print(m, out);
-  fclose(out);
-  return in_arena(text);
-}
-
 static const char *contents(const char *file) {
   FILE *f = fopen(file, "rb");
   if (!f)

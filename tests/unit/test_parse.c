@@ -20,15 +20,6 @@ static Module *parse(const char *text) {
   return ast_parse(arena, diags, source_text(arena, "t.tfe", text, strlen(text)));
 }
 
-static const char *tree(const Module *m) {
-  char *text;
-  size_t length;
-  FILE *out = open_memstream(&text, &length);
-  ast_print(m, out);
-  fclose(out);
-  return in_arena(text);
-}
-
 /* ---- spans --------------------------------------------------------------------------------------------- */
 
 static void assert_span(Span at, const char *text) {
@@ -258,7 +249,7 @@ static void deep_nesting_is_refused(void **state) {
   };
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     diags = diag_create(arena);
-    tree(parse(texts[i]));
+    tree_text(parse(texts[i]));
     assert_int_equal(diag_error_count(diags), 1);
     assert_non_null(strstr(messages(), "error[E0137]: this is nested too deeply"));
   }
