@@ -473,14 +473,18 @@ static void place_parms(Parser *p, Decl *fn) {
   }
 }
 
-static void check_modifier(Parser *p, const Decl *fn) {
+static void check_modifier(Parser *p, Decl *fn) {
   const char *word = fn->modifier;
   if (!word || strcmp(word, "pure") == 0 || strcmp(word, "elementwise") == 0)
     return;
+  if (strcmp(word, "width") == 0) {
+    fn->kind = DECL_WIDTH;
+    return;
+  }
   Span at = {fn->span.source, fn->span.start, fn->span.start + (int)strlen(word)};
   p->syntax_errors++;
   diag_label(diag_new(p->diags, DIAG_E0100, at, arena_printf(p->arena, "name `%s`", word)),
-             "expected `pure`, `elementwise` or `fn`");
+             "expected `pure`, `elementwise`, `width` or `fn`");
 }
 
 static void add_member(Parser *p, Decl *kind, Decl *member) {
@@ -947,7 +951,8 @@ static void print_decl(Printer *w, const Decl *d) {
     fputs(d->sizes.count ? "]" : "", w->out);
     print_fields(w, d->fields.data, d->fields.count);
     break;
-  case DECL_FN: print_fn(w, d); break;
+  case DECL_FN:
+  case DECL_WIDTH: print_fn(w, d); break;
   case DECL_GRAD:
     fprintf(w->out, "(grad %s.%s %s", d->name, d->grad_parm, d->grad_name);
     print_block(w, d->block);

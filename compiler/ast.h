@@ -184,6 +184,7 @@ typedef enum DeclKind {
   DECL_PROTOCOL,
   DECL_STRUCT,
   DECL_FN,
+  DECL_WIDTH, /* protocol kinds: `width fn` */
   DECL_GRAD,
   DECL_TEST,
   DECL_KIND, /* protocol kind NAME(...) { ... }: the protocol layer, for files in protocol/ */
@@ -220,7 +221,7 @@ struct Decl {
   Block *block;
   VEC(Parm) parms;
   bool reveals;
-  const char *modifier; /* protocol kinds: `pure fn`, `elementwise fn` */
+  const char *modifier; /* protocol kinds: `pure fn`, `elementwise fn`, `width fn` */
   /* party */
   VEC(PlaceExpr) parties;
   /* protocol NAME = ... */

@@ -41,19 +41,22 @@ static Val *remember(Kind *x, Op *joint, Val v) {
   return kept;
 }
 
+/* A private number in the ring that was chosen for it. */
+static Val fitted(Kind *x, const Op *joint, Val v) {
+  if (!joint->width || !val_is_private(&v))
+    return v;
+  Span at = joint->site ? joint->site->span : (Span){0};
+  for (int i = 0; i < v.count; i++) {
+    const IrType *t = &v.items[i].op->type;
+    if (t->elem == EL_RING && t->bits < joint->width)
+      return kind_fail(x, at, "its result has %d bits, %d are needed", t->bits, joint->width);
+  }
+  return kind_narrow(x, at, v, joint->width);
+}
+
 static const Val *value_of(const Op *joint) {
   assert(joint->note);
   return joint->note;
-}
-
-/* Makes the functions of a protocol instance the ones that run. */
-static void enter(Kind *x, const Op *joint, int protocol) {
-  x->current = joint;
-  x->protocol = protocol;
-  x->kind = x->joint->protocols.data[protocol].definition;
-  x->frame = NULL;
-  x->restricted = false;
-  assert(x->kind);
 }
 
 static Val copy_clear(Kind *x, Op *joint) {
@@ -74,13 +77,6 @@ static Val copy_clear(Kind *x, Op *joint) {
   return val_tensor(op, where);
 }
 
-static int private_operand(const Op *joint) {
-  for (int i = 0; i < joint->args.count; i++)
-    if (joint->args.data[i]->at.kind == PLACE_PRIVATE)
-      return i;
-  return -1;
-}
-
 static Val expand_reveal(Kind *x, Op *joint, int protocol) {
   Val args[2] = {*value_of(joint->args.data[0])};
   Span at = joint->site ? joint->site->span : (Span){0};
@@ -89,7 +85,7 @@ static Val expand_reveal(Kind *x, Op *joint, int protocol) {
     x->current = joint;
     return kind_send(x, at, args[0], to);
   }
-  enter(x, joint, protocol);
+  kind_enter(x, joint, protocol);
   if (joint->at.kind == PLACE_PUBLIC)
     return kind_send(x, at, kind_call(x, "reveal", args, 1, &at), to);
   args[1] = val_parties(to);
@@ -110,9 +106,9 @@ static void note_range(Kind *x, const Op *shared) {
 
 static Val expand_private(Kind *x, Op *joint) {
   Span at = joint->site ? joint->site->span : (Span){0};
-  int which = private_operand(joint);
+  int which = kind_private_operand(joint);
   int protocol = joint->at.kind == PLACE_PRIVATE ? joint->at.index : joint->args.data[which]->at.index;
-  enter(x, joint, protocol);
+  kind_enter(x, joint, protocol);
   if (joint->kind == OP_SHARE)
     note_range(x, joint->args.data[0]);
   Val args[64];
@@ -153,7 +149,7 @@ static void leaves_of(Kind *x, const Val *v, OpVec *out) {
 static PartySet leaf_place(Kind *x, const Op *joint, int field) {
   if (joint->at.kind != PLACE_PRIVATE)
     return place_parties(x, joint->at);
-  enter(x, joint, joint->at.index);
+  kind_enter(x, joint, joint->at.index);
   PartySet s = x->everybody;
   kind_party(x, x->kind->holds.data[field].type->place.name, &s);
   return s;
@@ -200,47 +196,66 @@ static void begin_block(Kind *x, Op *control, const IrBlock *from, const Val *mo
   }
 }
 
-static void end_block(Kind *x, const IrBlock *from) {
+/* The operation whose ring a carried value has: a parameter of the loop, a result of the branch. NULL: nobody
+ * uses the result. */
+static const Op *carrier(const Op *control, int k) {
+  if (control->kind != OP_IF)
+    return control->blocks.data[0]->params.data[control->kind == OP_FOR ? k + 1 : k];
+  const IrBlock *b = control->parent;
+  for (int i = 0; i < b->ops.count; i++)
+    if (b->ops.data[i]->kind == OP_RESULT && b->ops.data[i]->args.data[0] == control &&
+        b->ops.data[i]->ints.data[0] == k)
+      return b->ops.data[i];
+  return NULL;
+}
+
+/* The yields of a copied block; `values`, if not NULL, gets them. */
+static void end_block(Kind *x, const Op *control, const IrBlock *from, Val *values) {
+  bool condition = control->kind == OP_WHILE && from == control->blocks.data[0];
   for (int i = 0; i < from->yields.count && !x->failed; i++) {
+    const Op *like = condition ? NULL : carrier(control, i);
+    Val v = *value_of(from->yields.data[i]);
+    v = like ? fitted(x, like, v) : v;
     OpVec leaves = {0};
-    leaves_of(x, value_of(from->yields.data[i]), &leaves);
+    leaves_of(x, &v, &leaves);
     for (int k = 0; k < leaves.count; k++)
       VEC_PUSH(x->arena, &x->block->yields, leaves.data[k]);
+    if (values)
+      values[i] = v;
+  }
+}
+
+/* The operands of a control operation; initial values in the ring that they are carried in. */
+static void begin_control(Kind *x, const Op *joint, int fixed_args, Val *models, OpVec *operands) {
+  for (int i = 0; i < joint->args.count && !x->failed; i++) {
+    Val v = *value_of(joint->args.data[i]);
+    if (i >= fixed_args)
+      models[i - fixed_args] = v = fitted(x, carrier(joint, i - fixed_args), v);
+    leaves_of(x, &v, operands);
   }
 }
 
 static void expand_control(Kind *x, Op *joint) {
   IrBlock *outer = x->block;
+  OpVec operands = {0};
+  bool branch = joint->kind == OP_IF;
+  int fixed_args = joint->kind == OP_FOR ? 2 : branch ? 1 : 0, skip = joint->kind == OP_FOR ? 1 : 0;
+  int carried_count = branch ? joint->blocks.data[0]->yields.count : joint->args.count - fixed_args;
+  Val *models = ARENA_ARRAY(x->arena, Val, carried_count + 1);
   x->current = joint;
+  begin_control(x, joint, fixed_args, models, &operands);
   Op *control = kind_append(x, joint->kind, joint->type, place_parties(x, joint->at));
-  int fixed_args = joint->kind == OP_FOR ? 2 : joint->kind == OP_IF ? 1 : 0;
-  int carried_count = joint->args.count - fixed_args;
-  Val *models = ARENA_ARRAY(x->arena, Val, joint->args.count + 1);
-  for (int i = 0; i < joint->args.count; i++) {
-    OpVec leaves = {0};
-    leaves_of(x, value_of(joint->args.data[i]), &leaves);
-    for (int k = 0; k < leaves.count; k++)
-      ir_operand(x->out, control, leaves.data[k]);
-    if (i >= fixed_args)
-      models[i - fixed_args] = *value_of(joint->args.data[i]);
-  }
-  int skip = joint->kind == OP_FOR ? 1 : 0;
+  for (int i = 0; i < operands.count; i++)
+    ir_operand(x->out, control, operands.data[i]);
   for (int b = 0; b < joint->blocks.count && !x->failed; b++) {
     begin_block(x, control, joint->blocks.data[b], models, skip);
     expand_block(x, joint->blocks.data[b]);
-    if (!x->failed)
-      end_block(x, joint->blocks.data[b]);
+    if (!x->failed) /* the results of a branch look like what its first block yields */
+      end_block(x, joint, joint->blocks.data[b], branch && b == 0 ? models : NULL);
   }
   x->block = outer;
   if (x->failed)
     return;
-  if (joint->kind == OP_IF) { /* the results look like what the first block yields */
-    const IrBlock *first = joint->blocks.data[0];
-    carried_count = first->yields.count;
-    models = ARENA_ARRAY(x->arena, Val, carried_count + 1);
-    for (int i = 0; i < carried_count; i++)
-      models[i] = *value_of(first->yields.data[i]);
-  }
   /* note of the control operation: the models, for the RESULT operations behind it */
   Val list = {.kind = V_STRUCT, .count = carried_count, .items = models, .op = control};
   remember(x, joint, list);
@@ -265,7 +280,7 @@ static void expand_op(Kind *x, Op *joint) {
     expand_result(x, joint);
     return;
   }
-  int which = private_operand(joint);
+  int which = kind_private_operand(joint);
   Val v;
   if (joint->kind == OP_REVEAL)
     v = expand_reveal(x, joint, which < 0 ? -1 : joint->args.data[which]->at.index);
@@ -274,7 +289,7 @@ static void expand_op(Kind *x, Op *joint) {
   else
     v = copy_clear(x, joint);
   if (!x->failed)
-    remember(x, joint, v);
+    remember(x, joint, fitted(x, joint, v));
 }
 
 static void expand_block(Kind *x, const IrBlock *from) {

@@ -439,7 +439,9 @@ static void print_value(const Printer *pr, const Op *op, bool joint) {
   fprintf(pr->out, "%%%d", op->id);
   if (op->type.elem != EL_NONE)
     fprintf(pr->out, ": %s", ir_type_text(pr->p->arena, &op->type));
-  if (joint)
+  if (joint && op->width)
+    fprintf(pr->out, " %s in %d bits", ir_place_text(pr->p, op->at), op->width);
+  else if (joint)
     fprintf(pr->out, " %s", ir_place_text(pr->p, op->at));
   else
     fprintf(pr->out, " at %s", ir_where_text(pr->p, op->where));

@@ -124,6 +124,8 @@ struct Op {
   int id;         /* unique in the program, kept by projection; names PRG draws and messages */
   IrType type;    /* elem EL_NONE: no result */
   Place at;       /* joint */
+  int width;      /* joint, private: bits of the ring that its users need it in; 0: the whole ring (rings.h) */
+  int need;       /* joint: the same for its private operands */
   PartySet where; /* choreography, party: who computes it; for EFFECT ops who performs it */
   VEC(Op *) args;
   VEC(int64_t) ints;    /* attributes, as ops.def says */

@@ -1,6 +1,8 @@
 /* The interpreter of protocol functions: names, calls, statements (see kind.h). */
 #include "kind.h"
 
+#include <assert.h>
+
 #include "operator.h"
 
 static Val eval(Kind *x, const Expr *e);
@@ -144,6 +146,11 @@ bool kind_party(const Kind *x, const char *name, PartySet *out) {
   return false;
 }
 
+/* Ring bits of the private number that the joint operation gives. */
+static int result_bits(const Kind *x) {
+  return x->current->width ? x->current->width : kind_instance(x)->ring;
+}
+
 static bool option_value(Kind *x, const char *name, Val *out) {
   const ProtocolInstance *p = kind_instance(x);
   if (strcmp(name, "frac") == 0)
@@ -152,6 +159,10 @@ static bool option_value(Kind *x, const char *name, Val *out) {
     return *out = val_int(p->whole), true;
   if (strcmp(name, "ring") == 0)
     return *out = val_int(p->ring), true;
+  if (strcmp(name, "bits") == 0)
+    return *out = val_int(result_bits(x)), true;
+  if (strcmp(name, "need") == 0)
+    return *out = val_int(x->current->need ? x->current->need : p->ring), true;
   for (int i = 0; i < p->extra_count; i++)
     if (strcmp(p->extra[i].name, name) == 0)
       return *out = val_int(p->extra[i].value), true;
@@ -283,10 +294,10 @@ static bool is_public_number(const Val *v) {
 
 /* The function of that name whose parameters fit: `: public` takes tensors, others take private values (or
  * anything that is not a tensor). */
-static const Decl *find_overload(const Kind *x, const char *name, const Val *args, int count) {
+static const Decl *find_overload(const Kind *x, DeclKind what, const char *name, const Val *args, int count) {
   for (int i = 0; i < x->kind->members.count; i++) {
     const Decl *d = x->kind->members.data[i];
-    if (d->kind != DECL_FN || strcmp(d->name, name) != 0 || d->parms.count != count)
+    if (d->kind != what || strcmp(d->name, name) != 0 || d->parms.count != count)
       continue;
     bool fits = true;
     for (int k = 0; k < count; k++)
@@ -312,10 +323,10 @@ Val kind_call(Kind *x, const char *name, Val *args, int count, const Span *at) {
   for (int i = 0; i < count; i++)
     if (args[i].kind == V_INT && count == 2 && op_by_name(name) != OP_NONE && val_is_private(&args[1 - i]))
       args[i] = kind_literal(x, args[1 - i].items[0].op, args[i].integer);
-  const Decl *fn = find_overload(x, name, args, count);
+  const Decl *fn = find_overload(x, DECL_FN, name, args, count);
   if (!fn && count == 2 && commutes(op_by_name(name))) {
     Val swapped[2] = {args[1], args[0]};
-    fn = find_overload(x, name, swapped, 2);
+    fn = find_overload(x, DECL_FN, name, swapped, 2);
     if (fn)
       return call_function(x, fn, swapped, 2, *at);
   }
@@ -323,15 +334,82 @@ Val kind_call(Kind *x, const char *name, Val *args, int count, const Span *at) {
     for (int i = 0; i < count; i++) {
       if (args[i].kind != V_TENSOR)
         continue;
-      const Decl *lift = find_overload(x, "lift", &args[i], 1);
+      const Decl *lift = find_overload(x, DECL_FN, "lift", &args[i], 1);
       if (lift)
         args[i] = call_function(x, lift, &args[i], 1, *at);
     }
-    fn = find_overload(x, name, args, count);
+    fn = find_overload(x, DECL_FN, name, args, count);
   }
   if (!fn)
     return kind_fail(x, *at, "it has no function `%s` for these operands", name);
   return call_function(x, fn, args, count, *at);
+}
+
+/* ---- what the compiler asks a kind -------------------------------------------------------------------- */
+
+void kind_enter(Kind *x, const Op *joint, int protocol) {
+  x->current = joint;
+  x->protocol = protocol;
+  x->kind = x->joint->protocols.data[protocol].definition;
+  x->frame = NULL;
+  x->restricted = false;
+  assert(x->kind);
+}
+
+const char *kind_function_name(const Op *joint) {
+  return op_info[joint->kind].name;
+}
+
+int kind_private_operand(const Op *joint) {
+  for (int i = 0; i < joint->args.count; i++)
+    if (joint->args.data[i]->at.kind == PLACE_PRIVATE)
+      return i;
+  return -1;
+}
+
+/* What stands for an operand in a `width` function: bits in which a private value that keeps its promise fits;
+ * a public tensor, whose elements may be looked at. */
+static Val width_argument(const Kind *x, Op *operand) {
+  const ProtocolInstance *p = kind_instance(x);
+  if (operand->at.kind != PLACE_PRIVATE)
+    return val_tensor(operand, x->everybody);
+  Elem e = operand->type.elem;
+  return val_int(e == EL_BOOL ? 1 : e == EL_FIXED ? p->whole + p->frac + 1 : p->ring);
+}
+
+static bool has_widths(const Decl *kind) {
+  for (int i = 0; i < kind->members.count; i++)
+    if (kind->members.data[i]->kind == DECL_WIDTH)
+      return true;
+  return false;
+}
+
+int kind_width(Kind *x, const Op *joint) {
+  Val args[8];
+  int which = kind_private_operand(joint);
+  int protocol = which < 0 ? joint->at.index : joint->args.data[which]->at.index, count = joint->args.count;
+  kind_enter(x, joint, protocol);
+  if (!has_widths(x->kind))
+    return kind_instance(x)->ring;
+  const Decl *fn = NULL;
+  for (int i = 0; i < count && count <= 8; i++)
+    args[i] = width_argument(x, joint->args.data[i]);
+  const char *name = kind_function_name(joint);
+  if (count <= 8)
+    fn = find_overload(x, DECL_WIDTH, name, args, count);
+  if (!fn && count == 2 && commutes(joint->kind)) {
+    Val first = args[0];
+    args[0] = args[1];
+    args[1] = first;
+    fn = find_overload(x, DECL_WIDTH, name, args, count);
+  }
+  if (!fn)
+    return result_bits(x);
+  Span at = joint->site ? joint->site->span : (Span){0};
+  Val v = call_function(x, fn, args, count, at);
+  if (v.kind != V_INT && !x->failed)
+    kind_fail(x, fn->name_span, "a width is an integer");
+  return v.kind == V_INT && v.integer > 0 ? (int)v.integer : result_bits(x);
 }
 
 static Val construct(Kind *x, const Decl *s, Call *c) {

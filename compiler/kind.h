@@ -77,7 +77,7 @@ typedef struct Kind {
   Arena *arena;
   Diags *diags;
   const Program *joint;
-  Program *out;
+  Program *out;   /* NULL while ring widths are chosen: functions work on integers only */
   IrBlock *block; /* where operations are appended */
   PartySet everybody;
   bool failed;
@@ -100,6 +100,14 @@ typedef struct Call {
 
 /* ---- kind.c -------------------------------------------------------------------------------------------- */
 
+/* Makes the functions of a protocol instance the ones that run, for a joint operation. */
+void kind_enter(Kind *x, const Op *joint, int protocol);
+/* The name of the kind's function for a joint operation. */
+const char *kind_function_name(const Op *joint);
+/* The first private operand of a joint operation; -1: there is none. */
+int kind_private_operand(const Op *joint);
+/* Ring bits that a joint operation needs of its private operands, as the kind's `width` functions say. */
+int kind_width(Kind *x, const Op *joint);
 /* A function of the kind by name: as it fits; with the operands of a commutative operation swapped; with
  * public operands made private. */
 Val kind_call(Kind *x, const char *name, Val *args, int count, const Span *at);
@@ -142,6 +150,9 @@ Val kind_broadcast(Kind *x, Span at, Val v, Shape shape);
 /* A joint MOVE or SUM operation on each part of private values (or bundles of tensors); its first n operands
  * are data. */
 Val kind_move(Kind *x, const Op *joint, const Val *data, int n);
+/* The low bits of a tensor, of a private value's or a bundle's parts; scales stay. What is narrow already stays
+ * as it is. */
+Val kind_narrow(Kind *x, Span at, Val v, int bits);
 /* A constant whose elements are all the same. */
 Val kind_splat(Kind *x, IrType type, uint64_t value);
 /* An integer literal beside a tensor, as that tensor's kind of number. */

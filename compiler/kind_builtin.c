@@ -143,14 +143,14 @@ static Val encode(Kind *x, Span at, Val v, int bits, int scale, int whole) {
   return kind_emit_int(x, at, OP_ENCODE, t, v, whole);
 }
 
-/* encode(x): a number as the kind holds it; encode(x, like): in the ring and scale of a tensor. Integers
- * promise to stay below 2^(ring - 2). */
+/* encode(x): a number as the kind holds it, in the ring that the result of the operation has; encode(x,
+ * like): in the ring and scale of a tensor. Integers promise to stay below 2^(ring - 2). */
 static Val builtin_encode(Kind *x, Call *c) {
   if (!expect(x, c, c->count > 1 ? "tt" : "t"))
     return NOTHING;
   const ProtocolInstance *p = kind_instance(x);
   Elem e = c->args[0].op->type.elem;
-  int bits = e == EL_BOOL ? 1 : p->ring;
+  int bits = e == EL_BOOL ? 1 : x->current->width ? x->current->width : p->ring;
   int scale = e == EL_FIXED ? p->frac : 0;
   if (c->count > 1) {
     bits = c->args[1].op->type.bits;
@@ -187,20 +187,45 @@ static Val no_room(Kind *x, int scale) {
   return NOTHING;
 }
 
-/* factor(y, like): a public factor of a private tensor, at the scale that suits the two (factor.c). */
+/* The factor y of the joint operation, whose other operand has that scale. */
+static Factor choose_factor(Kind *x, const Op *y, int other) {
+  const ProtocolInstance *p = kind_instance(x);
+  int bits = x->current->width ? x->current->width : p->ring;
+  if (y->type.elem != EL_FIXED)
+    return (Factor){0, bits};
+  bool known = y->kind == OP_CONST;
+  return factor_choose(p, bits, other, sum_bits(x), known ? y->data : NULL, y->data_count);
+}
+
+/* factor(y, like): a public factor of a private tensor, in its ring and at a scale that suits the two
+ * (factor.c). */
 static Val builtin_factor(Kind *x, Call *c) {
   if (!expect(x, c, "tt"))
     return NOTHING;
   const ProtocolInstance *p = kind_instance(x);
   const Op *op = c->args[0].op;
-  int other = c->args[1].op->type.scale;
-  bool known = op->kind == OP_CONST;
-  if (op->type.elem != EL_FIXED)
-    return encode(x, c->e->span, c->args[0], p->ring, 0, p->ring - 2);
-  int scale = factor_scale(p, other, sum_bits(x), known ? op->data : NULL, op->data_count);
-  if (scale < 0)
-    return no_room(x, other + p->frac);
-  return encode(x, c->e->span, c->args[0], p->ring, scale, known ? p->ring - 2 - scale : p->whole);
+  const IrType *like = &c->args[1].op->type;
+  Factor f = choose_factor(x, op, like->scale);
+  if (f.scale < 0)
+    return no_room(x, like->scale + p->frac);
+  bool checked = op->type.elem == EL_FIXED && op->kind != OP_CONST;
+  return encode(x, c->e->span, c->args[0], like->bits, f.scale, checked ? p->whole : p->ring - 2 - f.scale);
+}
+
+/* factor_width(y): ring bits of the private operand that y is multiplied with. */
+static Val builtin_factor_width(Kind *x, Call *c) {
+  if (!expect(x, c, "t"))
+    return NOTHING;
+  const Op *other = x->current->args.data[kind_private_operand(x->current)];
+  return val_int(
+      choose_factor(x, c->args[0].op, other->type.elem == EL_FIXED ? kind_instance(x)->frac : 0).width);
+}
+
+/* narrow(x, bits): the low bits of ring elements, of all parts of a private value or a bundle. */
+static Val builtin_narrow(Kind *x, Call *c) {
+  if (c->count != 2 || c->args[1].kind != V_INT || c->args[1].integer < 1)
+    return kind_fail(x, c->e->span, "`narrow` takes ring elements and a number of bits");
+  return kind_narrow(x, c->e->span, c->args[0], c->args[1].integer < 64 ? (int)c->args[1].integer : 64);
 }
 
 /* promised(x): x, an untruncated product, which the program promises to be below 2^whole. */
@@ -329,10 +354,22 @@ static const struct Builtin {
     {"factor", builtin_factor},     {"zero", builtin_zero},         {"shl", builtin_shl},
     {"shr", builtin_shr},           {"bit", builtin_bit},           {"cast", builtin_cast},
     {"dpf_key", builtin_dpf_key},   {"dpf_eval", builtin_dpf_eval}, {"bounded", builtin_bounded},
-    {"promised", builtin_promised}, {"spread", builtin_spread},
+    {"promised", builtin_promised}, {"spread", builtin_spread},     {"narrow", builtin_narrow},
+    {"factor_width", builtin_factor_width},
 };
 
+static bool kind_is_builtin(const char *name) {
+  for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)
+    if (strcmp(builtins[i].name, name) == 0)
+      return true;
+  return false;
+}
+
 bool kind_builtin(Kind *x, const char *name, Call *c, Val *result) {
+  if (!x->out && strcmp(name, "factor_width") != 0 && kind_is_builtin(name)) {
+    *result = kind_fail(x, c->e->span, "a `width` function computes with integers only");
+    return true;
+  }
   for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)
     if (strcmp(builtins[i].name, name) == 0) {
       *result = builtins[i].call(x, c);

@@ -97,20 +97,59 @@ static Shape ew_shape(const Val *args, int count) {
   return args[0].op->type.shape;
 }
 
+static Val narrow_tensor(Kind *x, Span at, Val v, int bits) {
+  IrType t = v.op->type;
+  if (t.elem != EL_RING || t.bits <= bits)
+    return v;
+  t.bits = bits;
+  return kind_emit(x, at, OP_NARROW, t, &v, 1);
+}
+
+Val kind_narrow(Kind *x, Span at, Val v, int bits) {
+  if (v.kind == V_TENSOR)
+    return narrow_tensor(x, at, v, bits);
+  if (v.kind != V_STRUCT)
+    return v.kind == V_NONE ? NOTHING : kind_fail(x, at, "this cannot be narrowed");
+  const Val *parts = v.items;
+  v.items = ARENA_ARRAY(x->arena, Val, v.count);
+  for (int i = 0; i < v.count; i++)
+    v.items[i] = kind_narrow(x, at, parts[i], bits);
+  return v;
+}
+
+/* Elements of different rings meet in the smallest; a bit meets bits only. */
+static bool meet(Kind *x, Span at, OpKind k, Val *args, int first, int count) {
+  int least = 64, most = 1;
+  for (int i = first; i < count; i++) {
+    const IrType *t = &args[i].op->type;
+    if (t->elem != EL_RING) {
+      kind_fail(x, at, "`%s` needs ring elements, one is %s", op_info[k].name, ir_type_text(x->arena, t));
+      return false;
+    }
+    least = t->bits < least ? t->bits : least;
+    most = t->bits > most ? t->bits : most;
+  }
+  if (least == 1 && most > 1) {
+    kind_fail(x, at, "`%s` of a bit and a larger ring: `cast` says which is meant", op_info[k].name);
+    return false;
+  }
+  for (int i = first; i < count; i++)
+    args[i] = narrow_tensor(x, at, args[i], least);
+  return true;
+}
+
 /* Element, bits and scale of the result of an elementwise operation or product; numbers are joined by int <=
- * fixed. */
+ * fixed, ring elements meet in the smallest ring. */
 static bool result_type(Kind *x, Span at, OpKind k, Val *args, int count, IrType *out) {
   int first = k == OP_SELECT ? 1 : 0;
+  bool rings = args[first].op->type.elem == EL_RING;
+  if (rings && !meet(x, at, k, args, first, count))
+    return false;
   const IrType *a = &args[first].op->type;
   *out = *a;
-  if (a->elem == EL_RING) {
+  if (rings) {
     for (int i = first + 1; i < count; i++) {
       const IrType *b = &args[i].op->type;
-      if (b->elem != EL_RING || b->bits != a->bits) {
-        kind_fail(x, at, "`%s` needs ring elements of equal width, these are %s and %s", op_info[k].name,
-                  ir_type_text(x->arena, a), ir_type_text(x->arena, b));
-        return false;
-      }
       bool product = k == OP_MUL || k == OP_MATMUL || k == OP_CONV2D;
       bool raw = b->shape.rank == 0 && args[i].op->kind == OP_CONST;
       bool raw_a = a->shape.rank == 0 && args[first].op->kind == OP_CONST;
@@ -207,12 +246,13 @@ static Val move_tensor(Kind *x, const Op *joint, const Val *data, int n) {
 }
 
 Val kind_move(Kind *x, const Op *joint, const Val *data, int n) {
+  Span at = joint->site ? joint->site->span : (Span){0};
   Val result = data[0];
   result.items = ARENA_ARRAY(x->arena, Val, result.count);
   for (int f = 0; f < result.count; f++) {
     Val part[64];
     for (int i = 0; i < n; i++)
-      part[i] = data[i].items[f];
+      part[i] = n > 1 && joint->width ? kind_narrow(x, at, data[i].items[f], joint->width) : data[i].items[f];
     result.items[f] = move_tensor(x, joint, part, n);
     if (result.items[f].kind == V_NONE)
       return NOTHING;

@@ -16,6 +16,7 @@
 #include "options.h"
 #include "pass.h"
 #include "project.h"
+#include "rings.h"
 #include "verify.h"
 
 #ifndef TFEC_VERSION
@@ -83,6 +84,8 @@ static bool compile(Compilation *c) {
   Program *joint = check_program(c->arena, c->diags, c->source, &options);
   if (joint)
     verify(joint, VERIFY_JOINT);
+  if (joint && !rings_choose(c->arena, c->diags, joint))
+    joint = NULL;
   if (joint && c->options->dump == DUMP_IR)
     ir_print(joint, stdout);
   if (joint)

@@ -9,6 +9,7 @@
 #include "../../compiler/check.h"
 #include "../../compiler/cost.h"
 #include "../../compiler/expand.h"
+#include "../../compiler/rings.h"
 #include "../../compiler/explain.h"
 #include "../../compiler/pass.h"
 #include "../../compiler/project.h"
@@ -24,7 +25,7 @@ static inline bool compile_target(const char *file, const char *text, size_t len
     verify(joint, VERIFY_JOINT);
   if (!joint && diag_error_count(diags) == 0)
     abort(); /* refused without a reason */
-  Program *p = joint ? expand_program(a, diags, joint) : NULL;
+  Program *p = joint && rings_choose(a, diags, joint) ? expand_program(a, diags, joint) : NULL;
   if (joint && !p && diag_error_count(diags) == 0)
     abort();
   if (p) {

@@ -17,6 +17,7 @@
 
 #include "../../compiler/check.h"
 #include "../../compiler/expand.h"
+#include "../../compiler/rings.h"
 #include "../../compiler/pass.h"
 #include "../../runtime/prg.h"
 #include "interp.h"
@@ -229,7 +230,7 @@ static Program *compile(Arena *a, Diags *diags, const char *path, const char *co
   Program *joint = check_program(a, diags, source, &options);
   if (joint)
     ir_walk(joint->body, vary_shared, joint);
-  Program *out = joint ? expand_program(a, diags, joint) : NULL;
+  Program *out = joint && rings_choose(a, diags, joint) ? expand_program(a, diags, joint) : NULL;
   if (out)
     passes_run(out, NULL, NULL);
   diag_flush(diags, stderr, DIAG_TEXT, false);

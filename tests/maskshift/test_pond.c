@@ -16,6 +16,7 @@
 
 #include "../../compiler/check.h"
 #include "../../compiler/expand.h"
+#include "../../compiler/rings.h"
 #include "../../compiler/pass.h"
 #include "../../runtime/prg.h"
 #include "interp.h"
@@ -102,7 +103,7 @@ static void run(Bench *b, int64_t n, int frac, const char *negated, const char *
   Source *source = source_read(b->arena, path, path, &error);
   assert_non_null(source);
   Program *joint = check_program(b->arena, diags, source, &(CheckOptions){0});
-  Program *p = joint ? expand_program(b->arena, diags, joint) : NULL;
+  Program *p = joint && rings_choose(b->arena, diags, joint) ? expand_program(b->arena, diags, joint) : NULL;
   if (!p)
     diag_flush(diags, stderr, DIAG_TEXT, false);
   assert_non_null(p);

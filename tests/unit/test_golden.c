@@ -26,6 +26,7 @@
 #include "check.h"
 #include "cost.h"
 #include "expand.h"
+#include "rings.h"
 #include "explain.h"
 #include "pass.h"
 #include "project.h"
@@ -192,7 +193,7 @@ static bool is_code(const char *name, char level) {
 static bool check_one(const Source *s, const char *stem, const char *name) {
   Words w = words_of(s);
   Program *joint = checked(s, &w);
-  Program *choreography = joint ? expand_program(arena, diags, joint) : NULL;
+  Program *choreography = joint && rings_choose(arena, diags, joint) ? expand_program(arena, diags, joint) : NULL;
   if (choreography)
     passes_run(choreography, NULL, NULL);
   const char *said = messages();
@@ -253,7 +254,7 @@ static bool project_one(const Program *p, const char *name, const char *stem) {
 
 static bool choreography_one(const Source *s, const char *stem, const char *name) {
   Words w = words_of(s);
-  Program *joint = checked(s, &w), *p = joint ? expand_program(arena, diags, joint) : NULL;
+  Program *joint = checked(s, &w), *p = joint && rings_choose(arena, diags, joint) ? expand_program(arena, diags, joint) : NULL;
   const char *said = messages();
   if (!p)
     fail_msg("%s: %s", name, said);
