@@ -120,8 +120,11 @@ static Val expand_private(Kind *x, Op *joint) {
   const char *name = op_info[joint->kind].name;
   bool defined = kind_member(x->kind, name, DECL_FN) != NULL;
   bool partwise = op_info[joint->kind].class == OPC_MOVE || joint->kind == OP_SUM;
-  if (!partwise || defined)
-    return kind_call(x, name, args, count, &at);
+  if (!partwise || defined) {
+    Val v = kind_call(x, name, args, count, &at);
+    v.shared = joint->kind == OP_SHARE ? joint : NULL;
+    return v;
+  }
   int n = data_operands(joint);
   for (int i = 0; i < n; i++)
     if (args[i].kind == V_TENSOR)
@@ -129,9 +132,12 @@ static Val expand_private(Kind *x, Op *joint) {
   if (x->failed)
     return NOTHING;
   Val v = kind_move(x, joint, args, n);
-  if (n == 1 && v.kind == V_STRUCT && joint->kind != OP_SUM) {
+  if (v.kind == V_STRUCT && joint->kind != OP_SUM && joint->kind != OP_UPDATE) {
+    Val *sources = ARENA_ARRAY(x->arena, Val, n);
+    memcpy(sources, args, sizeof *sources * (size_t)n);
     v.move = joint;
-    v.source = value_of(joint->args.data[0]);
+    v.sources = sources;
+    v.source_count = n;
   }
   return v;
 }
@@ -158,8 +164,7 @@ static PartySet leaf_place(Kind *x, const Op *joint, int field) {
 /* A value like `model` whose tensors are made by `make` (block parameters or results). */
 static Val carried(Kind *x, const Op *joint, const Val *model, Op *control, int *index, bool is_param) {
   Val v = *model;
-  v.move = NULL;
-  v.source = NULL;
+  kind_forget_origin(&v);
   int count = v.kind == V_STRUCT ? v.count : 1;
   if (v.kind == V_STRUCT)
     v.items = ARENA_ARRAY(x->arena, Val, count);
@@ -297,7 +302,7 @@ static void expand_block(Kind *x, const IrBlock *from) {
     expand_op(x, from->ops.data[i]);
 }
 
-Program *expand_program(Arena *arena, Diags *diags, const Program *joint) {
+static Program *new_choreography(Arena *arena, const Program *joint) {
   Program *out = ARENA_NEW(arena, Program);
   *out = *joint;
   out->arena = arena;
@@ -305,15 +310,34 @@ Program *expand_program(Arena *arena, Diags *diags, const Program *joint) {
   out->next_id = 1;
   out->body = NULL;
   out->body = ir_block(out, NULL);
-  Kind x = {.arena = arena,
-            .diags = diags,
-            .joint = joint,
-            .out = out,
-            .block = out->body,
-            .everybody = party_range(0, joint->party_count)};
-  expand_block(&x, joint->body);
   for (int i = 0; i < out->protocols.count; i++)
     if (strcmp(out->protocols.data[i].kind, "clear") == 0)
       out->clear = true;
-  return x.failed ? NULL : out;
+  return out;
+}
+
+/* One run over the joint program. `opened`: which of its SHAREs the run before found to be opened, or NULL;
+ * returns the same of this run; NULL if a message was given. */
+static bool *expand_once(Kind *x, const bool *opened) {
+  x->out = new_choreography(x->arena, x->joint);
+  x->block = x->out->body;
+  x->opened = opened;
+  x->opens = ARENA_ARRAY(x->arena, bool, x->joint->next_id + 1);
+  expand_block(x, x->joint->body);
+  return x->failed ? NULL : x->opens;
+}
+
+Program *expand_program(Arena *arena, Diags *diags, const Program *joint) {
+  Kind x = {.arena = arena,
+            .diags = diags,
+            .joint = joint,
+            .everybody = party_range(0, joint->party_count)};
+  /* How an input is best shared depends on what is done with it: a first run finds out. */
+  const bool *opened = expand_once(&x, NULL);
+  bool any = false;
+  for (int i = 0; opened && i < joint->next_id; i++)
+    any = any || opened[i];
+  if (any)
+    opened = expand_once(&x, opened);
+  return opened ? x.out : NULL;
 }

@@ -94,6 +94,7 @@ static bool worth_commuting(const Val *v) {
   switch (move->kind) {
   case OP_RESHAPE:
   case OP_TRANSPOSE:
+  case OP_CONCAT:
   case OP_BROADCAST: return true;
   case OP_SLICE:
   case OP_GATHER: {
@@ -159,6 +160,8 @@ static bool option_value(Kind *x, const char *name, Val *out) {
     return *out = val_int(p->whole), true;
   if (strcmp(name, "ring") == 0)
     return *out = val_int(p->ring), true;
+  if (strcmp(name, "opened") == 0)
+    return *out = val_int(x->opened && x->opened[x->current->id]), true;
   if (strcmp(name, "bits") == 0)
     return *out = val_int(result_bits(x)), true;
   if (strcmp(name, "need") == 0)
@@ -233,6 +236,26 @@ static const char *attributes(Kind *x, const char *name) {
   return text;
 }
 
+/* The elementwise function of a value that came with it, or of what the value was rearranged from. */
+static bool known_form(Kind *x, const Decl *fn, const Val *v, Span at, Val *out) {
+  if (v->form && strcmp(v->form_name, fn->name) == 0)
+    return *out = *v->form, true;
+  if (v->shared)
+    x->opens[v->shared->id] = true;
+  if (!v->move || !worth_commuting(v))
+    return false;
+  Val *whole = ARENA_ARRAY(x->arena, Val, v->source_count);
+  *out = NOTHING;
+  for (int i = 0; i < v->source_count; i++) {
+    Val source = v->sources[i];
+    whole[i] = call_function(x, fn, &source, 1, at);
+    if (whole[i].kind != V_STRUCT)
+      return true;
+  }
+  *out = kind_move(x, v->move, whole, v->source_count);
+  return true;
+}
+
 /* Runs a function of the kind's file. */
 static Val call_function(Kind *x, const Decl *fn, Val *args, int count, Span at) {
   int depth = 0;
@@ -246,12 +269,9 @@ static Val call_function(Kind *x, const Decl *fn, Val *args, int count, Span at)
     if (args[i].kind == V_NONE)
       return NOTHING;
   bool elementwise = fn->modifier && strcmp(fn->modifier, "elementwise") == 0;
-  if (elementwise && count == 1 && val_is_private(&args[0]) && args[0].move && worth_commuting(&args[0])) {
-    Val source = *args[0].source;
-    const Op *move = args[0].move;
-    Val whole = call_function(x, fn, &source, 1, at);
-    return whole.kind == V_STRUCT ? kind_move(x, move, &whole, 1) : NOTHING;
-  }
+  Val known;
+  if (elementwise && count == 1 && val_is_private(&args[0]) && known_form(x, fn, &args[0], at, &known))
+    return known;
   Frame frame = {.function = fn, .caller = x->frame, .pure = fn->modifier != NULL};
   for (int i = 0; i < count; i++) {
     Binding b = {fn->parms.data[i].name, args[i]};

@@ -33,8 +33,12 @@ struct Val {
   int count;        /* STRUCT */
   const char **fields;
   Val *items;
-  const Op *move; /* private: the joint MOVE operation that made it from `source` */
-  const Val *source;
+  const Op *move; /* private: the joint MOVE operation that made it from `sources` */
+  const Val *sources;
+  int source_count;
+  const Op *shared;      /* private: the joint SHARE that made it */
+  const char *form_name; /* private: what the elementwise function of this name gives for it */
+  const Val *form;
 };
 
 static const Val NOTHING = {.kind = V_NONE};
@@ -81,6 +85,8 @@ typedef struct Kind {
   IrBlock *block; /* where operations are appended */
   PartySet everybody;
   bool failed;
+  const bool *opened; /* by id of a joint SHARE: the run before this one called an elementwise function of it */
+  bool *opens;        /* the same of this run */
   /* while a function runs */
   int protocol; /* instance */
   const Decl *kind;
@@ -153,6 +159,8 @@ Val kind_move(Kind *x, const Op *joint, const Val *data, int n);
 /* The low bits of a tensor, of a private value's or a bundle's parts; scales stay. What is narrow already stays
  * as it is. */
 Val kind_narrow(Kind *x, Span at, Val v, int bits);
+/* v stands for other tensors now than those that move, shared and form tell about. */
+void kind_forget_origin(Val *v);
 /* A constant whose elements are all the same. */
 Val kind_splat(Kind *x, IrType type, uint64_t value);
 /* An integer literal beside a tensor, as that tensor's kind of number. */

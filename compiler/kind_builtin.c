@@ -321,16 +321,32 @@ static Val builtin_spread(Kind *x, Call *c) {
   return expect(x, c, "tt") ? kind_broadcast(x, c->e->span, c->args[0], c->args[1].op->type.shape) : NOTHING;
 }
 
+/* The argument `f = v` behind the parts of `holds`: what the elementwise function f gives for the value. */
+static bool take_form(Kind *x, const Call *c, Val *v) {
+  if (c->count == v->count)
+    return true;
+  const char *name = c->names[v->count];
+  const Decl *fn = name ? kind_member(x->kind, name, DECL_FN) : NULL;
+  if (c->count != v->count + 1 || !fn || !fn->modifier || strcmp(fn->modifier, "elementwise") != 0)
+    return false;
+  Val *form = ARENA_NEW(x->arena, Val);
+  *form = c->args[v->count];
+  v->form = form;
+  v->form_name = name;
+  return true;
+}
+
 /* holds(...): a private value from its parts, which get equal shapes. */
 static Val builtin_holds(Kind *x, Call *c) {
   const Decl *k = x->kind;
-  if (c->count != k->holds.count)
+  Val v = {.kind = V_STRUCT, .is_private = true, .protocol = x->protocol, .name = k->name};
+  v.count = k->holds.count;
+  if (!take_form(x, c, &v))
     return kind_fail(x, c->e->span, "`holds` needs %d parts", k->holds.count);
-  Val v = {.kind = V_STRUCT, .is_private = true, .protocol = x->protocol, .name = k->name, .count = c->count};
-  v.items = ARENA_ARRAY(x->arena, Val, c->count);
-  v.fields = ARENA_ARRAY(x->arena, const char *, c->count);
+  v.items = ARENA_ARRAY(x->arena, Val, v.count);
+  v.fields = ARENA_ARRAY(x->arena, const char *, v.count);
   Shape shape = {0};
-  for (int i = 0; i < c->count; i++) {
+  for (int i = 0; i < v.count; i++) {
     v.fields[i] = k->holds.data[i].name;
     const Val *part = kind_named(c, v.fields[i]);
     v.items[i] = part ? *part : c->args[i];
@@ -340,7 +356,7 @@ static Val builtin_holds(Kind *x, Call *c) {
     if (v.items[i].op->type.shape.rank > shape.rank)
       shape = v.items[i].op->type.shape;
   }
-  for (int i = 0; i < c->count; i++)
+  for (int i = 0; i < v.count; i++)
     v.items[i] = kind_broadcast(x, c->e->span, v.items[i], shape);
   return v;
 }

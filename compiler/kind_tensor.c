@@ -245,6 +245,12 @@ static Val move_tensor(Kind *x, const Op *joint, const Val *data, int n) {
   return v;
 }
 
+void kind_forget_origin(Val *v) {
+  v->move = v->shared = NULL;
+  v->sources = v->form = NULL;
+  v->source_count = 0;
+}
+
 Val kind_move(Kind *x, const Op *joint, const Val *data, int n) {
   Span at = joint->site ? joint->site->span : (Span){0};
   Val result = data[0];
@@ -257,7 +263,6 @@ Val kind_move(Kind *x, const Op *joint, const Val *data, int n) {
     if (result.items[f].kind == V_NONE)
       return NOTHING;
   }
-  result.move = NULL;
-  result.source = NULL;
+  kind_forget_origin(&result);
   return result;
 }
