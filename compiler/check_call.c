@@ -1,4 +1,5 @@
-/* Calls (rules N1-N4): which function, which argument for which parameter, and the expansion of the body. */
+/* Calls (rules N1-N4): which function, which argument for which parameter, and the expansion of the body, or the one
+ * operation that stands for it where the protocol has a function of its own. */
 #include "tensor.h"
 
 /* ---- finding the function ------------------------------------------------------------------------------ */
@@ -196,6 +197,74 @@ static bool pass_arguments(Checker *cx, const Decl *fn, const CallArg *const *of
   return ok;
 }
 
+/* ---- functions of the prelude that the protocol carries out itself ------------------------------------- */
+
+typedef struct Applied {
+  int count; /* of the operands; one entry of the other lists for each parameter */
+  const Value **operands;
+  int64_t *ints; /* a known integer, or INT64_MIN: an operand */
+  bool *is_public;
+  bool secret; /* an operand is private */
+} Applied;
+
+/* False: an argument is no tensor that a protocol can work on, so that the prelude's text has to do. */
+static bool add_applied(Applied *a, int k, const Value *v) {
+  a->ints[k] = INT64_MIN;
+  if (v->kind != VAL_TENSOR || v->place.kind == PLACE_AT || v->place.kind == PLACE_EACH)
+    return false;
+  bool secret = v->place.kind == PLACE_PRIVATE;
+  a->secret = a->secret || secret;
+  if (!secret && v->elem == EL_INT && v->shape.rank == 0)
+    return value_const_int(v, &a->ints[k]) && a->ints[k] != INT64_MIN;
+  a->is_public[k] = !secret;
+  a->operands[a->count++] = v;
+  return true;
+}
+
+static bool applied_arguments(Checker *cx, const Decl *fn, Var *const *vars, Applied *a) {
+  int n = fn->parms.count;
+  *a = (Applied){.operands = ARENA_ARRAY(cx->arena, const Value *, n + 1),
+                 .ints = ARENA_ARRAY(cx->arena, int64_t, n + 1),
+                 .is_public = ARENA_ARRAY(cx->arena, bool, n + 1)};
+  for (int k = 0; k < n; k++)
+    if (fn->parms.data[k].is_var || !add_applied(a, k, vars[k]->value))
+      return false;
+  return a->secret;
+}
+
+/* The declared result, its sizes bound by the arguments; NULL if it is not one tensor of any place. */
+static const Type *applied_result(Checker *cx, const Decl *fn, Frame *callee) {
+  Frame *caller = cx->frame;
+  cx->frame = callee;
+  const Type *t = fn->type ? check_type_try(cx, fn->type) : NULL;
+  cx->frame = caller;
+  return t && t->kind == TY_TENSOR && t->visibility == VIS_NONE && !t->has_place ? t : NULL;
+}
+
+/* One operation for the call, if the kind of the protocol has a function of its own for it; else NULL. */
+static const Value *apply(Checker *cx, const Found *found, const Call *call, Frame *callee,
+                          Var *const *vars) {
+  const Decl *fn = found->decl;
+  Applied a;
+  if (found->unit != module_prelude(cx->modules) || !check_is_joint(cx) || !check_kind_has(cx, fn->name) ||
+      fn->reveals || !applied_arguments(cx, fn, vars, &a))
+    return NULL;
+  int n = fn->parms.count;
+  const Decl *kind = cx->open.data[cx->open.count - 1].kind;
+  const Type *t = applied_result(cx, fn, callee);
+  if (!t || !module_kind_function(kind, DECL_FN, fn->name, a.is_public, n, n))
+    return NULL;
+  Span at = call->expr->span;
+  for (int i = 0; i < a.count; i++)
+    if (a.operands[i]->place.kind == PLACE_PRIVATE)
+      a.operands[i] = tensor_lift(cx, a.operands[i], at); /* one of an outer block */
+  const Value *v = tensor_make(cx, OP_APPLY, a.operands, a.count, a.ints, n, t->elem, t->shape,
+                               check_private_place(cx), at);
+  if (v->kind == VAL_TENSOR)
+    v->op->text = fn->name;
+  return v;
+}
+
 /* ---- expansion ----------------------------------------------------------------------------------------- */
 
 static bool calls_itself(Checker *cx, const Decl *fn, const Call *call) {
@@ -244,6 +313,9 @@ static const Value *expand(Checker *cx, const Found *found, const Call *call) {
   Frame *callee = scope_frame(cx->arena, caller, found->unit, fn, check_site(cx, call->expr->span));
   if (!pass_arguments(cx, fn, of, callee, vars))
     return &value_poison;
+  const Value *applied = apply(cx, found, call, callee, vars);
+  if (applied)
+    return applied;
   int errors = diag_error_count(cx->diags);
   Loop *loop = cx->loop;
   cx->frame = callee;

@@ -104,6 +104,26 @@ static void note_range(Kind *x, const Op *shared) {
   slot->whole = slot->whole && slot->whole < whole ? slot->whole : whole;
 }
 
+static Val argument(Kind *x, Op *joint) {
+  (void)x;
+  return *value_of(joint);
+}
+
+/* The kind's function gives what the prelude's declares. */
+static Val expand_apply(Kind *x, const Op *joint, Val *args, int count, Span at) {
+  Val v = kind_call(x, joint->text, args, count, &at);
+  if (x->failed)
+    return NOTHING;
+  if (!val_is_private(&v))
+    return kind_fail(x, at, "its `%s` does not give a private value", joint->text);
+  IrType t = v.items[0].op->type;
+  if (shape_equal(&t.shape, &joint->type.shape))
+    return v;
+  t.shape = joint->type.shape;
+  return kind_fail(x, at, "its `%s` gives %s instead of %s", joint->text,
+                   ir_type_text(x->arena, &v.items[0].op->type), ir_type_text(x->arena, &t));
+}
+
 static Val expand_private(Kind *x, Op *joint) {
   Span at = joint->site ? joint->site->span : (Span){0};
   int which = kind_private_operand(joint);
@@ -111,13 +131,13 @@ static Val expand_private(Kind *x, Op *joint) {
   kind_enter(x, joint, protocol);
   if (joint->kind == OP_SHARE)
     note_range(x, joint->args.data[0]);
-  Val args[64];
-  int count = joint->args.count;
-  if (count > 64)
+  Val args[KIND_OPERANDS];
+  int count = kind_arguments(joint, args, argument, x);
+  if (count < 0)
     return kind_fail(x, at, "too many operands");
-  for (int i = 0; i < count; i++)
-    args[i] = *value_of(joint->args.data[i]);
-  const char *name = op_info[joint->kind].name;
+  if (joint->kind == OP_APPLY)
+    return expand_apply(x, joint, args, count, at);
+  const char *name = kind_function_name(joint);
   bool defined = kind_member(x->kind, name, DECL_FN) != NULL;
   bool partwise = op_info[joint->kind].class == OPC_MOVE || joint->kind == OP_SUM;
   if (!partwise || defined) {

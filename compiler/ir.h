@@ -129,7 +129,7 @@ struct Op {
   PartySet where; /* choreography, party: who computes it; for EFFECT ops who performs it */
   VEC(Op *) args;
   VEC(int64_t) ints;    /* attributes, as ops.def says */
-  const char *text;     /* INPUT OUTPUT MORE: name; PROGRESS: label; RANDOM SEND: see above */
+  const char *text;     /* INPUT OUTPUT MORE APPLY: name; PROGRESS: label; RANDOM SEND: see above */
   const uint64_t *data; /* CONST: the elements (doubles as bits); just one: every element is that */
   int64_t data_count;
   VEC(const char *) texts; /* PRINT: text pieces; NULL: the next operand. ASSERT: the source text */

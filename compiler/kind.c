@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "module.h"
 #include "operator.h"
 
 static Val eval(Kind *x, const Expr *e);
@@ -303,30 +304,18 @@ static Val call_function(Kind *x, const Decl *fn, Val *args, int count, Span at)
   return result;
 }
 
-static bool is_public_parm(const Parm *p) {
-  return p->type && p->type->visibility == VIS_PUBLIC;
-}
-
 /* A number that is not in a ring yet. */
 static bool is_public_number(const Val *v) {
   return v->kind == V_TENSOR && v->op->type.elem != EL_RING;
 }
 
-/* The function of that name whose parameters fit: `: public` takes tensors, others take private values (or
- * anything that is not a tensor). */
-static const Decl *find_overload(const Kind *x, DeclKind what, const char *name, const Val *args, int count) {
-  for (int i = 0; i < x->kind->members.count; i++) {
-    const Decl *d = x->kind->members.data[i];
-    if (d->kind != what || strcmp(d->name, name) != 0 || d->parms.count != count)
-      continue;
-    bool fits = true;
-    for (int k = 0; k < count; k++)
-      fits =
-          fits && is_public_parm(&d->parms.data[k]) == (is_public_number(&args[k]) && !d->parms.data[k].at);
-    if (fits)
-      return d;
-  }
-  return NULL;
+static const Decl *find_overload(const Kind *x, DeclKind what, const char *name, const Val *args, int count,
+                                 int lifts) {
+  bool is_public[KIND_OPERANDS];
+  assert(count <= KIND_OPERANDS);
+  for (int i = 0; i < count; i++)
+    is_public[i] = is_public_number(&args[i]);
+  return module_kind_function(x->kind, what, name, is_public, count, lifts);
 }
 
 static bool commutes(OpKind k) {
@@ -334,8 +323,22 @@ static bool commutes(OpKind k) {
          k == OP_MIN2 || k == OP_MAX2;
 }
 
-/* A function of the kind by name: as it fits; with the operands of a commutative operation swapped; with
- * public operands made private. */
+/* Makes the public arguments private that the function wants so. */
+static bool lift_arguments(Kind *x, const Decl *fn, Val *args, int count, Span at) {
+  for (int i = 0; i < count; i++) {
+    const Parm *p = &fn->parms.data[i];
+    if (!is_public_number(&args[i]) || module_parm_is_public(p) || p->at)
+      continue;
+    const Decl *lift = find_overload(x, DECL_FN, "lift", &args[i], 1, 0);
+    if (!lift) {
+      kind_fail(x, at, "it has no function `lift` for a public operand of `%s`", fn->name);
+      return false;
+    }
+    args[i] = call_function(x, lift, &args[i], 1, at);
+  }
+  return true;
+}
+
 Val kind_call(Kind *x, const char *name, Val *args, int count, const Span *at) {
   for (int i = 0; i < count; i++)
     if (args[i].kind == V_NONE)
@@ -343,26 +346,18 @@ Val kind_call(Kind *x, const char *name, Val *args, int count, const Span *at) {
   for (int i = 0; i < count; i++)
     if (args[i].kind == V_INT && count == 2 && op_by_name(name) != OP_NONE && val_is_private(&args[1 - i]))
       args[i] = kind_literal(x, args[1 - i].items[0].op, args[i].integer);
-  const Decl *fn = find_overload(x, DECL_FN, name, args, count);
+  const Decl *fn = find_overload(x, DECL_FN, name, args, count, 0);
   if (!fn && count == 2 && commutes(op_by_name(name))) {
     Val swapped[2] = {args[1], args[0]};
-    fn = find_overload(x, DECL_FN, name, swapped, 2);
+    fn = find_overload(x, DECL_FN, name, swapped, 2, 0);
     if (fn)
       return call_function(x, fn, swapped, 2, *at);
   }
-  if (!fn) {
-    for (int i = 0; i < count; i++) {
-      if (args[i].kind != V_TENSOR)
-        continue;
-      const Decl *lift = find_overload(x, DECL_FN, "lift", &args[i], 1);
-      if (lift)
-        args[i] = call_function(x, lift, &args[i], 1, *at);
-    }
-    fn = find_overload(x, DECL_FN, name, args, count);
-  }
+  if (!fn)
+    fn = find_overload(x, DECL_FN, name, args, count, count);
   if (!fn)
     return kind_fail(x, *at, "it has no function `%s` for these operands", name);
-  return call_function(x, fn, args, count, *at);
+  return lift_arguments(x, fn, args, count, *at) ? call_function(x, fn, args, count, *at) : NOTHING;
 }
 
 /* ---- what the compiler asks a kind -------------------------------------------------------------------- */
@@ -377,7 +372,7 @@ void kind_enter(Kind *x, const Op *joint, int protocol) {
 }
 
 const char *kind_function_name(const Op *joint) {
-  return op_info[joint->kind].name;
+  return joint->kind == OP_APPLY ? joint->text : op_info[joint->kind].name;
 }
 
 int kind_private_operand(const Op *joint) {
@@ -389,7 +384,7 @@ int kind_private_operand(const Op *joint) {
 
 /* What stands for an operand in a `width` function: bits in which a private value that keeps its promise fits;
  * a public tensor, whose elements may be looked at. */
-static Val width_argument(const Kind *x, Op *operand) {
+static Val width_argument(Kind *x, Op *operand) {
   const ProtocolInstance *p = kind_instance(x);
   if (operand->at.kind != PLACE_PRIVATE)
     return val_tensor(operand, x->everybody);
@@ -404,24 +399,31 @@ static bool has_widths(const Decl *kind) {
   return false;
 }
 
+int kind_arguments(const Op *joint, Val *args, Val (*value)(Kind *, Op *), Kind *x) {
+  int count = joint->kind == OP_APPLY ? joint->ints.count : joint->args.count, next = 0;
+  if (count > KIND_OPERANDS)
+    return -1;
+  for (int i = 0; i < count; i++) {
+    bool is_integer = joint->kind == OP_APPLY && joint->ints.data[i] != INT64_MIN;
+    args[i] = is_integer ? val_int(joint->ints.data[i]) : value(x, joint->args.data[next++]);
+  }
+  return count;
+}
+
 int kind_width(Kind *x, const Op *joint) {
-  Val args[8];
+  Val args[KIND_OPERANDS];
   int which = kind_private_operand(joint);
-  int protocol = which < 0 ? joint->at.index : joint->args.data[which]->at.index, count = joint->args.count;
-  kind_enter(x, joint, protocol);
-  if (!has_widths(x->kind))
+  kind_enter(x, joint, which < 0 ? joint->at.index : joint->args.data[which]->at.index);
+  int count = has_widths(x->kind) ? kind_arguments(joint, args, width_argument, x) : -1;
+  if (count < 0)
     return kind_instance(x)->ring;
-  const Decl *fn = NULL;
-  for (int i = 0; i < count && count <= 8; i++)
-    args[i] = width_argument(x, joint->args.data[i]);
   const char *name = kind_function_name(joint);
-  if (count <= 8)
-    fn = find_overload(x, DECL_WIDTH, name, args, count);
+  const Decl *fn = find_overload(x, DECL_WIDTH, name, args, count, 0);
   if (!fn && count == 2 && commutes(joint->kind)) {
     Val first = args[0];
     args[0] = args[1];
     args[1] = first;
-    fn = find_overload(x, DECL_WIDTH, name, args, count);
+    fn = find_overload(x, DECL_WIDTH, name, args, count, 0);
   }
   if (!fn)
     return result_bits(x);

@@ -106,16 +106,21 @@ typedef struct Call {
 
 /* ---- kind.c -------------------------------------------------------------------------------------------- */
 
+enum { KIND_OPERANDS = 64 };
+
 /* Makes the functions of a protocol instance the ones that run, for a joint operation. */
 void kind_enter(Kind *x, const Op *joint, int protocol);
 /* The name of the kind's function for a joint operation. */
 const char *kind_function_name(const Op *joint);
+/* What the kind's function for a joint operation is called with: the operands' values, and the known integers
+ * among the arguments of `apply`. How many; -1: more than KIND_OPERANDS. */
+int kind_arguments(const Op *joint, Val *args, Val (*value)(Kind *, Op *), Kind *x);
 /* The first private operand of a joint operation; -1: there is none. */
 int kind_private_operand(const Op *joint);
 /* Ring bits that a joint operation needs of its private operands, as the kind's `width` functions say. */
 int kind_width(Kind *x, const Op *joint);
-/* A function of the kind by name: as it fits; with the operands of a commutative operation swapped; with
- * public operands made private. */
+/* A function of the kind by name: as it fits; with the operands of a commutative operation swapped; with as few
+ * public operands as possible made private. At most KIND_OPERANDS arguments; those are replaced. */
 Val kind_call(Kind *x, const char *name, Val *args, int count, const Span *at);
 const Decl *kind_member(const Decl *kind, const char *name, DeclKind what);
 /* A party of the header. */

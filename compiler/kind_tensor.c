@@ -13,9 +13,10 @@ Val kind_fail(Kind *x, Span at, const char *format, ...) {
     const char *text = arena_vprintf(x->arena, format, args);
     va_end(args);
     Diag *d = diag_new(x->diags, DIAG_E0410, at, x->kind ? x->kind->name : "?", text);
-    if (x->current && x->current->site)
-      diag_note(d, "needed for %s at %s", op_info[x->current->kind].name,
-                source_where(x->arena, x->current->site->span));
+    const Op *joint = x->current;
+    if (joint && joint->site)
+      diag_note(d, "needed for %s at %s", joint->kind == OP_APPLY ? joint->text : op_info[joint->kind].name,
+                source_where(x->arena, joint->site->span));
     x->failed = true;
   }
   return NOTHING;

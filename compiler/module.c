@@ -220,6 +220,41 @@ bool module_kind_has(const Decl *kind, const char *function) {
   return false;
 }
 
+bool module_parm_is_public(const Parm *p) {
+  return p->type && p->type->visibility == VIS_PUBLIC;
+}
+
+/* How many arguments have to be made private first; -1: the function does not take them. */
+static int lifts_for(const Decl *fn, const bool *is_public, int count) {
+  int lifts = 0;
+  if (fn->parms.count != count)
+    return -1;
+  for (int i = 0; i < count; i++) {
+    const Parm *p = &fn->parms.data[i];
+    bool takes_public = module_parm_is_public(p) && !p->at;
+    if (takes_public && !is_public[i])
+      return -1;
+    lifts += is_public[i] && !takes_public && !p->at;
+  }
+  return lifts;
+}
+
+const Decl *module_kind_function(const Decl *kind, DeclKind what, const char *name, const bool *is_public,
+                                 int count, int lifts) {
+  const Decl *found = NULL;
+  for (int i = 0; i < kind->members.count; i++) {
+    const Decl *fn = kind->members.data[i];
+    if (fn->kind != what || strcmp(fn->name, name) != 0)
+      continue;
+    int needed = lifts_for(fn, is_public, count);
+    if (needed < 0 || needed > lifts)
+      continue;
+    found = fn;
+    lifts = needed - 1; /* a later one must be better */
+  }
+  return found;
+}
+
 const Decl *module_kind_option(const Decl *kind, const char *option) {
   for (int i = 0; i < kind->members.count; i++) {
     const Decl *m = kind->members.data[i];

@@ -556,8 +556,16 @@ static const Value *chosen(Checker *cx, const Choice *choice, const Value *x, co
   return tensor_select(cx, choice->c, choice->swapped ? y : x, choice->swapped ? x : y, x->shape, NULL, at);
 }
 
+/* The operation on two operands that a kind may define for one level of the tournament; OP_NONE: there is none. */
+static OpKind of_two(OpKind kind) {
+  return kind == OP_RMAX ? OP_MAX2 : kind == OP_RMIN ? OP_MIN2 : OP_NONE;
+}
+
 static const Value *combine(Checker *cx, OpKind kind, const Value *x, const Value *y, Choice *choice,
                             Span at) {
+  OpKind two = of_two(kind);
+  if (two != OP_NONE && check_kind_has(cx, op_info[two].name))
+    return ew2(cx, two, x, y, x->elem, x->shape, at);
   if (kind == OP_ANY)
     return either(cx, x, y, x->shape, at);
   if (kind == OP_ALL)
@@ -610,7 +618,10 @@ const Value *tensor_reduce(Checker *cx, OpKind kind, const Value *x, int64_t axi
   Elem elem = kind == OP_ARGMAX || kind == OP_ARGMIN ? EL_INT : x->elem;
   if (kind == OP_SUM || native(cx, kind, place))
     return tensor_make(cx, kind, &x, 1, &axis, 1, elem, shape, place, at);
-  if (kind != OP_ANY && kind != OP_ALL && !check_kind_has(cx, "less"))
+  OpKind two = of_two(kind);
+  bool bools = kind == OP_ANY || kind == OP_ALL;
+  bool compares = bools || check_kind_has(cx, "less") || (two && check_kind_has(cx, op_info[two].name));
+  if (!compares)
     return missing(cx, "compare private values", "a comparison", at);
   const Value *front = x;
   if (axis == -1) {

@@ -304,6 +304,17 @@ static void check_random(Verifier *v, const Op *op) {
     REQUIRE(op->ints.data[i] >= 0 && op->ints.data[i] < v->p->party_count, "party out of range");
 }
 
+/* Each argument is an operand or an integer. */
+static void check_apply(Verifier *v, const Op *op) {
+  int operands = 0;
+  for (int i = 0; i < op->ints.count; i++)
+    operands += op->ints.data[i] == INT64_MIN;
+  REQUIRE(v->stage == VERIFY_JOINT, "does not belong here");
+  REQUIRE(op->text, "without a name");
+  REQUIRE(op->at.kind == PLACE_PRIVATE, "of no protocol");
+  REQUIRE(operands == op->args.count, "%d operands for %d arguments", op->args.count, operands);
+}
+
 /* ---- control ------------------------------------------------------------------------------------------- */
 
 static void check_scalar(Verifier *v, const Op *op, const Op *operand, Elem elem, const char *what) {
@@ -479,7 +490,10 @@ static void check_class(Verifier *v, const Op *op, const Op *before) {
     if (op->kind == OP_RESULT)
       check_result(v, op, before);
     break;
-  case OPC_LOCAL: break;
+  case OPC_LOCAL:
+    if (op->kind == OP_APPLY)
+      check_apply(v, op);
+    break;
   }
 }
 

@@ -296,6 +296,119 @@ static void private_operations_are_put_together(void **state) {
   assert_int_equal(count_of(p, OP_LE), 1);
 }
 
+/* The kind `gates` of tests/golden has functions of its own for sigmoid, clip and max_pool, and max2. */
+static Program *check_in_gates(const char *body) {
+  const char *const dirs[] = {TFE_TEST_DIR "/golden/check"};
+  CheckOptions options = {.include_dirs = dirs, .include_count = 1};
+  const char *text =
+      arena_printf(arena,
+                   "party s, owner\nfn relu(x: fixed[*n]) -> fixed[*n] { return sigmoid(x) * 2.0 }\n"
+                   "protocol gates(s) {\n"
+                   "  let x: private fixed[2, 5] = share at owner { input(\"x\") }\n"
+                   "  let image: private fixed[1, 4, 4, 1] = share at owner { input(\"image\") }\n"
+                   "  let p = reveal at owner { 3.0 }\n%s\n}\n",
+                   body);
+  Program *p = check_with(text, &options);
+  if (!p)
+    fail_msg("%s\n%s", text, messages());
+  return p;
+}
+
+typedef struct Find {
+  OpKind kind;
+  const Op *op;
+} Find;
+
+static void find_op(Op *op, void *data) {
+  Find *f = data;
+  if (op->kind == f->kind)
+    f->op = op;
+}
+
+static const Op *last_of(const Program *p, OpKind kind) {
+  Find f = {kind, NULL};
+  ir_walk(p->body, find_op, &f);
+  assert_non_null(f.op);
+  return f.op;
+}
+
+static void a_function_that_the_kind_has_is_one_operation(void **state) {
+  (void)state;
+  const Op *op = last_of(check_in_gates("  print(reveal clip(x, 0, p))"), OP_APPLY);
+  assert_string_equal(op->text, "clip");
+  assert_int_equal(op->args.count, 3);
+  assert_int_equal(op->args.data[1]->type.elem, EL_FIXED); /* arguments are matched as for the text */
+  assert_int_equal(op->args.data[2]->at.kind, PLACE_PUBLIC);
+  assert_int_equal(op->at.kind, PLACE_PRIVATE);
+  op = last_of(check_in_gates("  print(reveal image.max_pool(2))"), OP_APPLY);
+  assert_int_equal(op->ints.count, 2);
+  assert_int_equal(op->ints.data[0], INT64_MIN);
+  assert_int_equal(op->ints.data[1], 2);
+  const Shape pooled = {4, {1, 2, 2, 1}};
+  assert_true(shape_equal(&op->type.shape, &pooled));
+}
+
+static void the_text_is_left_to_what_the_kind_has_not(void **state) {
+  (void)state;
+  static const struct {
+    const char *body;
+    int applied;
+  } cases[] = {
+      {"  print(reveal square(x))", 0},          /* the kind has none */
+      {"  print(sigmoid(p))", 0},                /* public */
+      {"  print(reveal relu(x))", 1},            /* the file's own, which calls sigmoid */
+      {"  at owner { print(sigmoid(1.0)) }", 0}, /* local */
+      {"  for i in 0..9 { print(reveal sigmoid(x)) }", 1},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    assert_int_equal(count_of(check_in_gates(cases[i].body), OP_APPLY), cases[i].applied);
+}
+
+static void mistakes_in_arguments_are_those_of_the_text(void **state) {
+  (void)state;
+  const char *const dirs[] = {TFE_TEST_DIR "/golden/check"};
+  CheckOptions options = {.include_dirs = dirs, .include_count = 1};
+  const char *text =
+      "party s, owner\nprotocol gates(s) {\n"
+      "  let x: private fixed[2] = share at owner { input(\"x\") }\n  print(reveal max_pool(x, 2))\n}\n";
+  assert_null(check_with(text, &options));
+  assert_non_null(strstr(messages(), "E0209"));
+}
+
+static void extremes_along_an_axis_are_tournaments(void **state) {
+  (void)state;
+  static const struct {
+    const char *expression;
+    int levels;
+  } cases[] = {{"max(x, axis = 0)", 2},
+               {"max(x, axis = 1)", 2},
+               {"min(x)", 4},
+               {"max(x[0:1, :], axis = 0)", 0},
+               {"max(concat(x, x), axis = 0)", 3}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const char *body = arena_printf(arena, "  print(reveal %s)", cases[i].expression);
+    Program *p = check_in_pond(body);
+    assert_int_equal(count_of(p, OP_SELECT), cases[i].levels);
+    assert_int_equal(count_of(p, OP_LT), cases[i].levels);
+  }
+  Program *p = check_in_pond("  print(reveal argmax(x, axis = 0))"); /* value and index at each level */
+  assert_int_equal(count_of(p, OP_LT), 2);
+  assert_int_equal(count_of(p, OP_SELECT), 4);
+  p = check_in_gates("  print(reveal max(x, axis = 1))");
+  assert_int_equal(count_of(p, OP_MAX2), 3);
+  assert_int_equal(count_of(p, OP_SELECT), 0);
+}
+
+static void division_reaches_the_kind(void **state) {
+  (void)state;
+  const Op *op = last_of(check_in_gates("  print(reveal 1.0 / x)"), OP_DIV);
+  assert_int_equal(op->args.data[0]->at.kind, PLACE_PUBLIC);
+  op = last_of(check_in_gates("  print(reveal x / sum(x))"), OP_DIV);
+  assert_int_equal(op->args.data[0]->at.kind, PLACE_PRIVATE);
+  assert_int_equal(count_of(check_in_gates("  print(reveal x / p)"), OP_MUL), 1);
+  fails_with(arena_printf(arena, "%s  print(reveal 1.0 / x)\n}\n", HEAD), "E0404");
+}
+
 static void overloads_follow_the_struct(void **state) {
   (void)state;
   Program *p = check("party a\nstruct A { x: fixed }\nstruct B { x: fixed }\nfn f(a: A) -> int { return 1 }\n"
@@ -378,6 +491,11 @@ int main(void) {
       TEST(tests_are_programs),
       TEST(values_of_a_librarys_test_are_private),
       TEST(private_operations_are_put_together),
+      TEST(a_function_that_the_kind_has_is_one_operation),
+      TEST(the_text_is_left_to_what_the_kind_has_not),
+      TEST(mistakes_in_arguments_are_those_of_the_text),
+      TEST(extremes_along_an_axis_are_tournaments),
+      TEST(division_reaches_the_kind),
       TEST(overloads_follow_the_struct),
       TEST(var_parameters_are_copied_out),
       TEST(misuse_is_reported),
