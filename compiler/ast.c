@@ -446,9 +446,15 @@ static bool is_word(Parser *p, Word word, const char *text) {
   return false;
 }
 
-Decl *ast_option(Parser *p, Span at, Word word, Word name, Expr *value) {
+Decl *ast_option(Parser *p, Span at, Word word, Word name, Expr *value, const NameList *choices) {
   is_word(p, word, "option");
-  return ast_const(p, DECL_CONST, at, name, NULL, value);
+  Decl *d = ast_const(p, DECL_CONST, at, name, NULL, value);
+  if (choices) {
+    VEC_PUSH(p->arena, &d->choices, ((PatternName){value->span, value->text}));
+    for (int i = 0; i < choices->count; i++)
+      VEC_PUSH(p->arena, &d->choices, choices->data[i]);
+  }
+  return d;
 }
 
 Decl *ast_holds(Parser *p, Span at, Word word, const FieldList *fields) {
@@ -933,6 +939,10 @@ static void print_decl(Printer *w, const Decl *d) {
     }
     fputc(' ', w->out);
     print_expr(w, d->value);
+    for (int i = 1; i < d->choices.count; i++) {
+      fputs(" | ", w->out);
+      print_string(w, d->choices.data[i].name);
+    }
     break;
   case DECL_PARTY:
     fputs("(party", w->out);

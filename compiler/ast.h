@@ -235,7 +235,9 @@ struct Decl {
   VEC(PatternName) servers, helpers;
   VEC(Field) holds; /* type->place says where */
   Span holds_span;
-  VEC(Decl *) members; /* fn and struct declarations, option constants */
+  VEC(Decl *) members; /* fn and struct declarations, options (DECL_CONST) */
+  /* option NAME = "a" | "b": what it can be, the default first; empty: any value of the default's type */
+  VEC(PatternName) choices;
 };
 
 /* A file: declarations, and for the root file the statements that are the program. */

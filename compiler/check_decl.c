@@ -239,6 +239,59 @@ static bool option_value(Checker *cx, const Option *o, int64_t low, int64_t high
   return false;
 }
 
+static const char *choices_text(Checker *cx, const Decl *option) {
+  const char *text = "it is";
+  int n = option->choices.count;
+  for (int i = 0; i < n; i++)
+    text = arena_printf(cx->arena, "%s%s \"%s\"", text,
+                        i == 0       ? ""
+                        : i == n - 1 ? " or"
+                                     : ",",
+                        option->choices.data[i].name);
+  return text;
+}
+
+static bool is_choice(Checker *cx, const Decl *option, const Option *o, const char *text) {
+  int n = option->choices.count;
+  const char **names = ARENA_ARRAY(cx->arena, const char *, n + 1);
+  for (int i = 0; i < n; i++) {
+    names[i] = option->choices.data[i].name;
+    if (strcmp(names[i], text) == 0)
+      return true;
+  }
+  if (n == 0)
+    return true;
+  Diag *d = CHECK_DIAG(cx, E0408, o->span, o->name, arena_printf(cx->arena, "\"%s\"", text),
+                       choices_text(cx, option));
+  const char *near = diag_nearest(text, names, n);
+  if (near)
+    diag_help(d, "did you mean `%s = \"%s\"`?", o->name, near);
+  return false;
+}
+
+/* An option has the type of its default: a text or an integer. */
+static bool set_extra(Checker *cx, ProtocolInstance *in, const Decl *option, const Option *o) {
+  int64_t number = 0;
+  const char *text = NULL;
+  if (option->value->kind == EX_STRING) {
+    const Value *v = check_expr(cx, o->value, NULL);
+    if (v->kind != VAL_STRING) {
+      if (!value_is_poison(v))
+        CHECK_DIAG(cx, E0208, o->value->span, "a string", value_type_text(cx->arena, v));
+      return false;
+    }
+    text = v->text;
+    if (!is_choice(cx, option, o, text))
+      return false;
+  } else if (!option_value(cx, o, INT64_MIN, INT64_MAX, &number)) {
+    return false;
+  }
+  in->extra[in->extra_count].name = o->name;
+  in->extra[in->extra_count].text = text;
+  in->extra[in->extra_count++].value = number;
+  return true;
+}
+
 static bool set_option(Checker *cx, ProtocolInstance *in, const Decl *kind, const Option *o) {
   int64_t v;
   bool whole = strcmp(o->name, "whole") == 0, frac = strcmp(o->name, "frac") == 0;
@@ -259,17 +312,14 @@ static bool set_option(Checker *cx, ProtocolInstance *in, const Decl *kind, cons
     in->ring = (int)v;
     return true;
   }
-  if (!module_kind_option(kind, o->name) || in->extra_count == 8) {
+  const Decl *option = module_kind_option(kind, o->name);
+  if (!option || in->extra_count == 8) {
     Diag *d = CHECK_DIAG(cx, E0407, o->span, kind->name, o->name);
     diag_note(d, "every protocol has `frac`, `whole` and `ring`; protocol/%s.tfe declares its others",
               kind->name);
     return false;
   }
-  if (!option_value(cx, o, INT64_MIN, INT64_MAX, &v))
-    return false;
-  in->extra[in->extra_count].name = o->name;
-  in->extra[in->extra_count++].value = v;
-  return true;
+  return set_extra(cx, in, option, o);
 }
 
 static void lint_format(Checker *cx, const ProtocolInstance *in, const ProtoExpr *p) {
@@ -290,6 +340,10 @@ static void lint_format(Checker *cx, const ProtocolInstance *in, const ProtoExpr
               in->whole + 2 * frac);
 }
 
+static bool same_text(const char *a, const char *b) {
+  return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 static bool same_instance(const ProtocolInstance *a, const ProtocolInstance *b) {
   bool same = a->kind == b->kind && a->servers.count == b->servers.count &&
               a->helpers.count == b->helpers.count && a->frac == b->frac && a->whole == b->whole &&
@@ -299,7 +353,8 @@ static bool same_instance(const ProtocolInstance *a, const ProtocolInstance *b) 
   for (int i = 0; same && i < a->helpers.count; i++)
     same = a->helpers.data[i] == b->helpers.data[i];
   for (int i = 0; same && i < a->extra_count; i++)
-    same = strcmp(a->extra[i].name, b->extra[i].name) == 0 && a->extra[i].value == b->extra[i].value;
+    same = strcmp(a->extra[i].name, b->extra[i].name) == 0 && a->extra[i].value == b->extra[i].value &&
+           same_text(a->extra[i].text, b->extra[i].text);
   return same;
 }
 

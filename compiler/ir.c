@@ -490,8 +490,13 @@ static void print_protocol(const Printer *pr, const ProtocolInstance *k) {
   for (int i = 0; i < k->helpers.count; i++)
     fprintf(pr->out, "%s%s", i ? ", " : "; ", party_name(pr->p, k->helpers.data[i]));
   fprintf(pr->out, ") with frac = %d, whole = %d, ring = %d", k->frac, k->whole, k->ring);
-  for (int i = 0; i < k->extra_count; i++)
-    fprintf(pr->out, ", %s = %" PRId64, k->extra[i].name, k->extra[i].value);
+  for (int i = 0; i < k->extra_count; i++) {
+    fprintf(pr->out, ", %s = ", k->extra[i].name);
+    if (k->extra[i].text)
+      print_quoted(pr->out, k->extra[i].text);
+    else
+      fprintf(pr->out, "%" PRId64, k->extra[i].value);
+  }
   fputc('\n', pr->out);
 }
 

@@ -165,7 +165,7 @@ typedef struct ProtocolInstance {
   VEC(int) helpers;
   int frac, whole, ring;
   struct {
-    const char *name;
+    const char *name, *text; /* text NULL: an integer */
     int64_t value;
   } extra[8]; /* further options of the kind */
   int extra_count;

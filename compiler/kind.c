@@ -42,12 +42,21 @@ static Val integer_operator(Kind *x, const Expr *e, int64_t a, int64_t b) {
   }
 }
 
+/* Texts are told apart, and nothing else. */
+static Val text_operator(Kind *x, const Expr *e, const Val *a, const Val *b) {
+  if (a->kind != b->kind || (e->op != OPR_EQ && e->op != OPR_NE))
+    return kind_fail(x, e->span, "a text can only be compared with another, by `==` or `!=`");
+  return val_int((strcmp(a->name, b->name) == 0) == (e->op == OPR_EQ));
+}
+
 static Val eval_binary(Kind *x, const Expr *e) {
   Val args[2] = {eval(x, e->left), eval(x, e->right)};
   if (args[0].kind == V_NONE || args[1].kind == V_NONE)
     return NOTHING;
   if (args[0].kind == V_INT && args[1].kind == V_INT)
     return integer_operator(x, e, args[0].integer, args[1].integer);
+  if (args[0].kind == V_TEXT || args[1].kind == V_TEXT)
+    return text_operator(x, e, &args[0], &args[1]);
   if (e->op == OPR_GT || e->op == OPR_GE) {
     Val t = args[0];
     args[0] = args[1];
@@ -169,7 +178,7 @@ static bool option_value(Kind *x, const char *name, Val *out) {
     return *out = val_int(x->current->need ? x->current->need : p->ring), true;
   for (int i = 0; i < p->extra_count; i++)
     if (strcmp(p->extra[i].name, name) == 0)
-      return *out = val_int(p->extra[i].value), true;
+      return *out = p->extra[i].text ? val_text(p->extra[i].text) : val_int(p->extra[i].value), true;
   const Decl *standard = kind_member(x->kind, name, DECL_CONST);
   if (standard)
     return *out = eval(x, standard->value), true;
@@ -290,6 +299,8 @@ static Val call_function(Kind *x, const Decl *fn, Val *args, int count, Span at)
     for (int i = 0; i < count; i++) {
       if (args[i].kind == V_INT)
         label = arena_printf(x->arena, "%s,%lld", label, (long long)args[i].integer);
+      else if (args[i].kind == V_TEXT)
+        label = arena_printf(x->arena, "%s,\"%s\"", label, args[i].name);
       else if (args[i].kind == V_OPERATION)
         label = arena_printf(x->arena, "%s,%s%s", label, args[i].name, attributes(x, args[i].name));
     }
@@ -506,6 +517,7 @@ static Val eval(Kind *x, const Expr *e) {
   case EX_NAME: return eval_name(x, e);
   case EX_INT:
   case EX_BOOL: return val_int(e->integer);
+  case EX_STRING: return val_text(e->text);
   case EX_FIELD: return eval_field(x, e);
   case EX_UNARY: return eval_unary(x, e);
   case EX_BINARY: return eval_binary(x, e);

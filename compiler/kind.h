@@ -4,8 +4,8 @@
  *   kind.c          names, calls, statements      kind_tensor.c   operations and moves of tensors
  *   kind_builtin.c  send, random, encode, ...     factor.c        scales of public factors
  *
- * It knows tensors (an operation and the parties that hold it here), structs of them, integers, parties and
- * operations as values. A private value is the struct that the kind's `holds` declares. Arithmetic takes
+ * It knows tensors (an operation and the parties that hold it here), structs of them, integers, parties,
+ * operations, and texts of options as values. A private value is the struct that the kind's `holds` declares. Arithmetic takes
  * place where all operands are. Types of ring tensors carry bits and scale: + needs equal ones, * adds
  * scales, a literal is a ring element as it stands.
  *
@@ -19,7 +19,7 @@
 #include "ast.h"
 #include "ir.h"
 
-typedef enum ValKind { V_NONE, V_TENSOR, V_STRUCT, V_INT, V_PARTIES, V_OPERATION } ValKind;
+typedef enum ValKind { V_NONE, V_TENSOR, V_STRUCT, V_INT, V_PARTIES, V_OPERATION, V_TEXT } ValKind;
 
 typedef struct Val Val;
 struct Val {
@@ -27,7 +27,7 @@ struct Val {
   Op *op;           /* TENSOR */
   PartySet parties; /* TENSOR: who holds it, as seen here; PARTIES */
   int64_t integer;  /* INT */
-  const char *name; /* OPERATION; STRUCT: its declaration's name */
+  const char *name; /* OPERATION; TEXT: itself; STRUCT: its declaration's name */
   bool is_private;  /* STRUCT: the kind's `holds` */
   int protocol;     /* private: instance */
   int count;        /* STRUCT */
@@ -53,6 +53,10 @@ static inline Val val_int(int64_t v) {
 
 static inline Val val_parties(PartySet s) {
   return (Val){.kind = V_PARTIES, .parties = s};
+}
+
+static inline Val val_text(const char *text) {
+  return (Val){.kind = V_TEXT, .name = text};
 }
 
 static inline bool val_is_private(const Val *v) {

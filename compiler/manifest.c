@@ -515,7 +515,11 @@ static void json_protocols(FILE *out, const Program *p) {
     for (int e = 0; e < k->extra_count; e++) {
       fputs(", ", out);
       manifest_json_text(out, k->extra[e].name);
-      fprintf(out, ": %" PRId64, k->extra[e].value);
+      fputs(": ", out);
+      if (k->extra[e].text)
+        manifest_json_text(out, k->extra[e].text);
+      else
+        fprintf(out, "%" PRId64, k->extra[e].value);
     }
     fputs(", ", out);
     json_field(out, "trust", trust_text(p, k));

@@ -154,7 +154,8 @@ Decl *ast_fn(Parser *p, Span at, Span head, Word name, const ParmList *parms, Ty
              Block *block);
 Decl *ast_grad_rule(Parser *p, Span at, Span head, Word name, Word parm, Word gradient, Block *block);
 Decl *ast_test(Parser *p, Span at, Span head, Word name, Block *block);
-Decl *ast_option(Parser *p, Span at, Word word, Word name, Expr *value);
+/* choices: the texts besides `value` that the option can be, or NULL: any value of that kind. */
+Decl *ast_option(Parser *p, Span at, Word word, Word name, Expr *value, const NameList *choices);
 /* A `holds { ... }` section, as a declaration without a name that ast_kind takes apart. */
 Decl *ast_holds(Parser *p, Span at, Word word, const FieldList *fields);
 Decl *ast_kind(Parser *p, Span at, Span head, Word kind, Word name, const NameList *servers,

@@ -93,7 +93,7 @@ static void report_else(Parser *p, Span at);
 %nterm <TypeList *> types
 %nterm <DimList *> dims dims_opt
 %nterm <Dim> dim
-%nterm <NameList *> names sizes_opt kind_helpers_opt
+%nterm <NameList *> names sizes_opt kind_helpers_opt choices
 %nterm <FieldList *> fields
 %nterm <Field> field
 %nterm <ParmList *> parms parms_opt
@@ -201,7 +201,9 @@ members: %empty                           { $$ = ARENA_NEW(p->arena, DeclList); 
 
 member: struct_decl
       | name '{' fields '}'               { $$ = ast_holds(p, @$, $name, $fields); }
-      | name[word] name '=' arith         { $$ = ast_option(p, @$, $word, $2, $arith); }
+      | name[word] name '=' arith         { $$ = ast_option(p, @$, $word, $2, $arith, NULL); }
+      | name[word] name '=' STRING[first] '|' choices
+        { $$ = ast_option(p, @$, $word, $2, ast_string(p, @first, $first), $choices); }
       | FN fn_name '(' parms_opt ')' result_opt reveals_opt block
         { Span head = span_join(@1, @reveals_opt);
         $$ = ast_fn(p, @$, head, $fn_name, $parms_opt, $result_opt, $reveals_opt, $block); }
@@ -209,6 +211,10 @@ member: struct_decl
         { Span head = span_join(@1, @reveals_opt);
         $$ = ast_fn(p, @$, head, $fn_name, $parms_opt, $result_opt, $reveals_opt, $block);
           $$->modifier = $name.text; }
+
+/* What an option can be besides its default. */
+choices: STRING                           { LIST_OF($$, NameList, ((PatternName){@$, $1})); }
+       | choices '|' STRING               { $$ = $1; ADD($$, ((PatternName){@3, $3})); }
 
 /* A protocol defines operations by their names, and some are keywords. */
 fn_name: name
