@@ -1,6 +1,7 @@
 /* One operation that is not part of a fused loop: a call of the runtime (abi.def), or a copy. */
 #include <assert.h>
 
+#include "../runtime/gate/spline_layout.h"
 #include "emit_llvm.h"
 
 static LLVMValueRef arg(Emitter *e, const Op *op, int k) {
@@ -244,15 +245,36 @@ static void emit_random(Emitter *e, const Op *op) {
             key_peer(e, op), emit_i64(e, op->id), e->instance);
 }
 
+/* How many keys, and at how many points each is evaluated: a last axis more than the keys have. */
 static void emit_dpf(Emitter *e, const Op *op) {
-  const Op *x = op->args.data[0];
-  LLVMValueRef n = count_of(e, x), bits = emit_i64(e, x->type.bits);
-  if (op->kind == OP_DPF_KEY)
-    EMIT_CALL(e, tfe_dpf_key, e->ctx, emit_address(e, op), arg(e, op, 0), arg(e, op, 1), arg(e, op, 2), n,
-              bits);
+  const Op *x = op->args.data[0], *root = op->args.data[1];
+  int64_t keys = shape_count(&root->type.shape) / 2;
+  LLVMValueRef a[] = {e->ctx,
+                      emit_address(e, op),
+                      arg(e, op, 0),
+                      arg(e, op, 1),
+                      arg(e, op, 2),
+                      emit_i64(e, keys),
+                      emit_i64(e, keys ? shape_count(&x->type.shape) / keys : 1),
+                      emit_i64(e, x->type.bits),
+                      emit_i64(e, op->kind == OP_DPF_KEY ? 0 : op->ints.data[0])};
+  if (op->kind == OP_DPF_KEY) {
+    a[6] = a[7];
+    emit_call(e, ABI_tfe_dpf_key, a, 7);
+    return;
+  }
+  emit_call(e, op->kind == OP_DPF_EVAL ? ABI_tfe_dpf_eval : ABI_tfe_dpf_point, a, 9);
+}
+
+static void emit_spline(Emitter *e, const Op *op) {
+  LLVMValueRef n = count_of(e, op->args.data[0]);
+  LLVMValueRef layout = emit_i64_array(e, op->ints.data, TFE_SPLINE_FIELDS);
+  if (op->kind == OP_SPLINE_KEY)
+    EMIT_CALL(e, tfe_spline_key, e->ctx, emit_address(e, op), arg(e, op, 0), arg(e, op, 1), arg(e, op, 2), n,
+              layout);
   else
-    EMIT_CALL(e, tfe_dpf_eval, e->ctx, emit_address(e, op), arg(e, op, 0), arg(e, op, 1), arg(e, op, 2), n,
-              bits, emit_i64(e, op->ints.data[0]));
+    EMIT_CALL(e, tfe_spline_eval, e->ctx, emit_address(e, op), arg(e, op, 0), arg(e, op, 1), arg(e, op, 2),
+              arg(e, op, 3), n, layout, emit_i64(e, op->ints.data[TFE_SPLINE_FIELDS]));
 }
 
 /* ---- people and files ------------------------------------------------------------------------ */
@@ -346,7 +368,10 @@ void emit_op(Emitter *e, Op *op) {
   case OP_CONV2D: emit_conv2d(e, op); return;
   case OP_RANDOM: emit_random(e, op); return;
   case OP_DPF_KEY:
-  case OP_DPF_EVAL: emit_dpf(e, op); return;
+  case OP_DPF_EVAL:
+  case OP_DPF_POINT: emit_dpf(e, op); return;
+  case OP_SPLINE_KEY:
+  case OP_SPLINE_EVAL: emit_spline(e, op); return;
   case OP_INPUT:
     EMIT_CALL(e, tfe_input, e->ctx, emit_address(e, op), emit_i64(e, emit_slot_index(e, op)));
     return;

@@ -125,7 +125,7 @@ struct Op {
   IrType type;    /* elem EL_NONE: no result */
   Place at;       /* joint */
   int width;      /* joint, private: bits of the ring that its users need it in; 0: the whole ring (rings.h) */
-  int need;       /* joint: the same for its private operands */
+  int need;       /* joint: the same for its first private operand */
   PartySet where; /* choreography, party: who computes it; for EFFECT ops who performs it */
   VEC(Op *) args;
   VEC(int64_t) ints;    /* attributes, as ops.def says */

@@ -57,6 +57,8 @@ static Val eval_binary(Kind *x, const Expr *e) {
     return integer_operator(x, e, args[0].integer, args[1].integer);
   if (args[0].kind == V_TEXT || args[1].kind == V_TEXT)
     return text_operator(x, e, &args[0], &args[1]);
+  if (args[0].kind == V_CURVE || args[1].kind == V_CURVE)
+    return kind_curve_join(x, e->span, &args[0], &args[1]);
   if (e->op == OPR_GT || e->op == OPR_GE) {
     Val t = args[0];
     args[0] = args[1];
@@ -299,6 +301,8 @@ static Val call_function(Kind *x, const Decl *fn, Val *args, int count, Span at)
     for (int i = 0; i < count; i++) {
       if (args[i].kind == V_INT)
         label = arena_printf(x->arena, "%s,%lld", label, (long long)args[i].integer);
+      else if (args[i].kind == V_CURVE)
+        label = arena_printf(x->arena, "%s,%s", label, curve_text(x->arena, args[i].curve));
       else if (args[i].kind == V_TEXT)
         label = arena_printf(x->arena, "%s,\"%s\"", label, args[i].name);
       else if (args[i].kind == V_OPERATION)
@@ -421,13 +425,18 @@ int kind_arguments(const Op *joint, Val *args, Val (*value)(Kind *, Op *), Kind 
   return count;
 }
 
-int kind_width(Kind *x, const Op *joint) {
+/* A width as a `width` function gives it; 0: it is none. */
+static int width_of(const Val *v) {
+  return v->kind == V_INT && v->integer > 0 && v->integer <= 1000 ? (int)v->integer : 0;
+}
+
+KindWidths kind_width(Kind *x, const Op *joint) {
   Val args[KIND_OPERANDS];
   int which = kind_private_operand(joint);
   kind_enter(x, joint, which < 0 ? joint->at.index : joint->args.data[which]->at.index);
   int count = has_widths(x->kind) ? kind_arguments(joint, args, width_argument, x) : -1;
   if (count < 0)
-    return kind_instance(x)->ring;
+    return (KindWidths){{kind_instance(x)->ring, kind_instance(x)->ring}};
   const char *name = kind_function_name(joint);
   const Decl *fn = find_overload(x, DECL_WIDTH, name, args, count, 0);
   if (!fn && count == 2 && commutes(joint->kind)) {
@@ -437,12 +446,14 @@ int kind_width(Kind *x, const Op *joint) {
     fn = find_overload(x, DECL_WIDTH, name, args, count, 0);
   }
   if (!fn)
-    return result_bits(x);
+    return (KindWidths){{result_bits(x), result_bits(x)}};
   Span at = joint->site ? joint->site->span : (Span){0};
   Val v = call_function(x, fn, args, count, at);
-  if (v.kind != V_INT && !x->failed)
-    kind_fail(x, fn->name_span, "a width is an integer");
-  return v.kind == V_INT && v.integer > 0 ? (int)v.integer : result_bits(x);
+  bool several = v.kind == V_STRUCT && v.count == 2;
+  KindWidths w = {{width_of(several ? &v.items[0] : &v), width_of(several ? &v.items[1] : &v)}};
+  if (!x->failed && (!w.of[0] || !w.of[1]))
+    kind_fail(x, fn->name_span, "a width is an integer above 0, or one for `each` operand");
+  return w;
 }
 
 static Val construct(Kind *x, const Decl *s, Call *c) {
@@ -517,6 +528,7 @@ static Val eval(Kind *x, const Expr *e) {
   case EX_NAME: return eval_name(x, e);
   case EX_INT:
   case EX_BOOL: return val_int(e->integer);
+  case EX_REAL: return (Val){.kind = V_REAL, .real = e->real};
   case EX_STRING: return val_text(e->text);
   case EX_FIELD: return eval_field(x, e);
   case EX_UNARY: return eval_unary(x, e);

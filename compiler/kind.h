@@ -17,9 +17,10 @@
 #define TFEC_KIND_H
 
 #include "ast.h"
+#include "curve.h"
 #include "ir.h"
 
-typedef enum ValKind { V_NONE, V_TENSOR, V_STRUCT, V_INT, V_PARTIES, V_OPERATION, V_TEXT } ValKind;
+typedef enum ValKind { V_NONE, V_TENSOR, V_STRUCT, V_INT, V_PARTIES, V_OPERATION, V_TEXT, V_REAL, V_CURVE } ValKind;
 
 typedef struct Val Val;
 struct Val {
@@ -27,6 +28,8 @@ struct Val {
   Op *op;           /* TENSOR */
   PartySet parties; /* TENSOR: who holds it, as seen here; PARTIES */
   int64_t integer;  /* INT */
+  double real;      /* REAL */
+  const Curve *curve;
   const char *name; /* OPERATION; TEXT: itself; STRUCT: its declaration's name */
   bool is_private;  /* STRUCT: the kind's `holds` */
   int protocol;     /* private: instance */
@@ -121,8 +124,12 @@ const char *kind_function_name(const Op *joint);
 int kind_arguments(const Op *joint, Val *args, Val (*value)(Kind *, Op *), Kind *x);
 /* The first private operand of a joint operation; -1: there is none. */
 int kind_private_operand(const Op *joint);
-/* Ring bits that a joint operation needs of its private operands, as the kind's `width` functions say. */
-int kind_width(Kind *x, const Op *joint);
+/* Ring bits that a joint operation needs of its private operands, as the kind's `width` functions say: of the
+ * first operand, and of all others. */
+typedef struct KindWidths {
+  int of[2];
+} KindWidths;
+KindWidths kind_width(Kind *x, const Op *joint);
 /* A function of the kind by name: as it fits; with the operands of a commutative operation swapped; with as few
  * public operands as possible made private. At most KIND_OPERANDS arguments; those are replaced. */
 Val kind_call(Kind *x, const char *name, Val *args, int count, const Span *at);
@@ -146,6 +153,10 @@ static inline const Val *kind_named(const Call *c, const char *name) {
 
 /* False if there is no builtin of that name. */
 bool kind_builtin(Kind *x, const char *name, Call *c, Val *result);
+/* The same for the functions of kind_curve.c: piecewise functions and the gate that evaluates them. */
+bool kind_curve(Kind *x, const char *name, Call *c, Val *result);
+/* Two piecewise functions beside each other. */
+Val kind_curve_join(Kind *x, Span at, const Val *a, const Val *b);
 /* v at `to` as well. */
 Val kind_send(Kind *x, Span at, Val v, PartySet to);
 

@@ -296,12 +296,34 @@ static Val builtin_dpf_key(Kind *x, Call *c) {
   return kind_emit(x, c->e->span, OP_DPF_KEY, t, c->args, 3);
 }
 
-static Val builtin_dpf_eval(Kind *x, Call *c) {
+static Val evaluate_key(Kind *x, Call *c, OpKind k) {
   if (!expect(x, c, "ttti"))
     return NOTHING;
-  Val v = kind_emit(x, c->e->span, OP_DPF_EVAL, kind_ring(1, 0, c->args[0].op->type.shape), c->args, 3);
+  Val v = kind_emit(x, c->e->span, k, kind_ring(1, 0, c->args[0].op->type.shape), c->args, 3);
   if (v.kind == V_TENSOR)
     ir_int(x->out, v.op, c->args[3].integer);
+  return v;
+}
+
+/* x may have a last axis more than the keys: each key is evaluated at all points along it. */
+static Val builtin_dpf_eval(Kind *x, Call *c) {
+  return evaluate_key(x, c, OP_DPF_EVAL);
+}
+
+static Val builtin_dpf_point(Kind *x, Call *c) {
+  return evaluate_key(x, c, OP_DPF_POINT);
+}
+
+/* each(m, n): in a `width` function, bits for the first private operand, for the second. */
+static Val builtin_each(Kind *x, Call *c) {
+  if (!expect(x, c, "ii") || c->count != 2)
+    return NOTHING;
+  Val v = {.kind = V_STRUCT, .count = 2, .items = ARENA_ARRAY(x->arena, Val, 2)};
+  v.fields = ARENA_ARRAY(x->arena, const char *, 2);
+  for (int i = 0; i < 2; i++) {
+    v.items[i] = c->args[i];
+    v.fields[i] = "";
+  }
   return v;
 }
 
@@ -372,6 +394,8 @@ static const struct Builtin {
     {"dpf_key", builtin_dpf_key},   {"dpf_eval", builtin_dpf_eval}, {"bounded", builtin_bounded},
     {"promised", builtin_promised}, {"spread", builtin_spread},     {"narrow", builtin_narrow},
     {"factor_width", builtin_factor_width},
+    {"dpf_point", builtin_dpf_point},
+    {"each", builtin_each},
 };
 
 static bool kind_is_builtin(const char *name) {
@@ -382,7 +406,8 @@ static bool kind_is_builtin(const char *name) {
 }
 
 bool kind_builtin(Kind *x, const char *name, Call *c, Val *result) {
-  if (!x->out && strcmp(name, "factor_width") != 0 && kind_is_builtin(name)) {
+  bool for_widths = strcmp(name, "factor_width") == 0 || strcmp(name, "each") == 0;
+  if (!x->out && !for_widths && kind_is_builtin(name)) {
     *result = kind_fail(x, c->e->span, "a `width` function computes with integers only");
     return true;
   }
@@ -391,5 +416,5 @@ bool kind_builtin(Kind *x, const char *name, Call *c, Val *result) {
       *result = builtins[i].call(x, c);
       return true;
     }
-  return false;
+  return kind_curve(x, name, c, result);
 }

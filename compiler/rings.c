@@ -98,9 +98,10 @@ static void sweep_op(Rings *r, Op *op) {
   }
   if (is_number(op) && op->width == 0) /* nobody uses it, or not yet */
     want(r, op, promised_bits(r, op));
-  op->need = kind_width(&r->kind, op);
+  KindWidths w = kind_width(&r->kind, op);
+  op->need = w.of[0];
   for (int i = 0; i < op->args.count; i++)
-    want(r, op->args.data[i], op->need);
+    want(r, op->args.data[i], w.of[i > 0]);
 }
 
 static void sweep_block(Rings *r, IrBlock *b) {

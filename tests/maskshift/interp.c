@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "../../runtime/gate/spline_layout.h"
 #include "../../runtime/include/abi.h"
 
 typedef struct Cell {
@@ -356,8 +357,20 @@ static void local(Interp *in, const Op *op, int party, uint64_t *out) {
                 args[0]->type.bits);
     break;
   case OP_DPF_EVAL:
-    tfe_dpf_eval(NULL, out, a, value(in, args[1], party), value(in, args[2], party), n, args[0]->type.bits,
-                 op->ints.data[0]);
+  case OP_DPF_POINT: {
+    int64_t keys = count_of(args[1]) / 2;
+    (op->kind == OP_DPF_EVAL ? tfe_dpf_eval : tfe_dpf_point)(
+        NULL, out, a, value(in, args[1], party), value(in, args[2], party), keys, keys ? n / keys : 1,
+        args[0]->type.bits, op->ints.data[0]);
+    break;
+  }
+  case OP_SPLINE_KEY:
+    tfe_spline_key(NULL, out, a, value(in, args[1], party), value(in, args[2], party), count_of(args[0]),
+                   op->ints.data);
+    break;
+  case OP_SPLINE_EVAL:
+    tfe_spline_eval(NULL, out, a, value(in, args[1], party), value(in, args[2], party),
+                    value(in, args[3], party), n, op->ints.data, op->ints.data[TFE_SPLINE_FIELDS]);
     break;
   default: in->error = arena_printf(in->arena, "operation %s is not known here", op_info[op->kind].name);
   }

@@ -139,7 +139,7 @@ static void on_sent(void *data, const Op *op, uint64_t pass, const uint64_t *val
     t->revealed += t->run == 1;
     return;
   }
-  if (what->kind == OP_DPF_KEY) {
+  if (what->kind == OP_DPF_KEY || what->kind == OP_SPLINE_KEY) {
     t->keys += t->run == 1;
     return;
   }

@@ -1,0 +1,218 @@
+/* Tables of piecewise functions (curve.h).
+ *
+ * A polynomial stands for its function on twice a segment's width, because which of two neighbouring segments a
+ * value counts to depends on its mask (protocol sheet, "universal gate"): Chebyshev interpolation there, in
+ * doubles and with the runtime's own functions, so that every machine compiles the same table. The error of a
+ * cubic is below |f''''| w^4 / 192 for segments of width w.
+ *
+ * Numbers: result and pieces at scale 2^F, F = out_scale + shift; the shift's bits fall to the final
+ * truncation. The polynomials' factors have one bit more than the result, their payload the rest of F. The
+ * arithmetic is in 64 bits as long as out_bits + shift allow it. */
+#include "curve.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "../runtime/include/abi.h"
+
+enum { DEGREE = 3, GUARD = 8, LARGEST_BITS = 40, MOST_SEGMENTS = 1024 };
+
+/* ---- functions ------------------------------------------------------------------------------- */
+
+static double sigmoid(double x) {
+  return 1.0 / (1.0 + tfe_exp(-x));
+}
+
+static double gelu(double x) {
+  return 0.5 * x * (1.0 + tfe_tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)));
+}
+
+static double silu(double x) {
+  return x * sigmoid(x);
+}
+
+static double softplus(double x) {
+  return x > 0 ? x + tfe_log(1.0 + tfe_exp(-x)) : tfe_log(1.0 + tfe_exp(x));
+}
+
+static double reciprocal(double x) {
+  return 1.0 / x;
+}
+
+static double rsqrt(double x) {
+  return 1.0 / tfe_sqrt(x);
+}
+
+static const struct Function {
+  const char *name;
+  double (*value)(double);
+} functions[] = {
+    {"sigmoid", sigmoid}, {"tanh", tfe_tanh},         {"exp", tfe_exp},     {"gelu", gelu},
+    {"silu", silu},       {"softplus", softplus},     {"log", tfe_log},     {"sqrt", tfe_sqrt},
+    {"rsqrt", rsqrt},     {"reciprocal", reciprocal},
+};
+
+static const struct Function *find(const char *name) {
+  for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
+    if (strcmp(functions[i].name, name) == 0)
+      return &functions[i];
+  return NULL;
+}
+
+bool curve_knows(const char *function) {
+  return find(function) != NULL;
+}
+
+/* ---- polynomials ----------------------------------------------------------------------------- */
+
+/* Coefficients of the cubic through f at the Chebyshev points of (centre - width, centre + width), in u = (x -
+ * centre) / width. */
+static void interpolate(double (*f)(double), double centre, double width, double a[DEGREE + 1]) {
+  static const double node[DEGREE + 1] = {0.92387953251128674, 0.38268343236508977, -0.38268343236508977,
+                                          -0.92387953251128674};
+  double c[DEGREE + 1] = {0}; /* of Chebyshev polynomials */
+  for (int k = 0; k <= DEGREE; k++) {
+    double u = node[k], y = f(centre + width * u);
+    double t[DEGREE + 1] = {1.0, u, 2.0 * u * u - 1.0, (4.0 * u * u - 3.0) * u};
+    for (int d = 0; d <= DEGREE; d++)
+      c[d] += y * t[d] * (d ? 0.5 : 0.25);
+  }
+  a[0] = c[0] - c[2];
+  a[1] = c[1] - 3.0 * c[3];
+  a[2] = 2.0 * c[2];
+  a[3] = 4.0 * c[3];
+}
+
+/* ---- layout ---------------------------------------------------------------------------------- */
+
+const char *curve_text(Arena *a, const Curve *c) {
+  const char *text = c->function ? arena_printf(a, "%s:%lld:%lld:%d", c->function, (long long)c->from,
+                                                (long long)c->to, c->per_unit)
+                                 : "";
+  for (int i = 0; i < c->pieces.count; i++)
+    text = arena_printf(a, "%s|%.17g:%.17g:%.17g", text, c->pieces.data[i].start, c->pieces.data[i].a,
+                        c->pieces.data[i].b);
+  return text;
+}
+
+static bool whole_slopes(const Curve *c) {
+  for (int i = 0; i < c->pieces.count; i++)
+    if (c->pieces.data[i].b != floor(c->pieces.data[i].b))
+      return false;
+  return true;
+}
+
+static bool any_slope(const Curve *c) {
+  for (int i = 0; i < c->pieces.count; i++)
+    if (c->pieces.data[i].b != 0)
+      return true;
+  return false;
+}
+
+/* Fraction bits beyond the result's. */
+static int choose_shift(const Curve *c, int scale, int out_bits, int out_scale) {
+  int least = scale > out_scale && any_slope(c) ? scale - out_scale : 0;
+  int shift = 0;
+  if (c->function || !whole_slopes(c))
+    shift = out_bits <= 47 ? 17 : out_bits <= 51 ? 64 - out_bits : 20;
+  return shift > least ? shift : least;
+}
+
+static const char *put(uint64_t *to, double v, int bits) {
+  if (!(fabs(v) < ldexp(1.0, bits)))
+    return "its values are too large";
+  *to = (uint64_t)(int64_t)nearbyint(v);
+  return NULL;
+}
+
+static const char *put_pieces(const Curve *c, const TfeSpline *l, int scale, int out_scale, uint64_t *table) {
+  double lowest = -ldexp(1.0, (int)(l->bits - l->low) - 1);
+  for (int i = 0; i < c->pieces.count; i++) {
+    const CurvePiece *p = &c->pieces.data[i];
+    bool behind = c->function && p->start >= (double)c->to; /* the last segment reaches beyond `to` */
+    double start = fmax(nearbyint(ldexp(p->start, scale - (int)l->low)) + behind, lowest);
+    int f = out_scale + (int)l->shift;
+    const char *error = put(table + 3 * i, start, (int)(l->bits - l->low) - 1 + (start == lowest));
+    error = error ? error : put(table + 3 * i + 1, ldexp(p->a, f), 62);
+    error = error ? error : put(table + 3 * i + 2, ldexp(p->b, f - scale), 62);
+    if (error)
+      return error;
+  }
+  return NULL;
+}
+
+static const char *put_segments(const Curve *c, const TfeSpline *l, int out_scale, uint64_t *table) {
+  double width = ldexp(1.0, -c->per_unit), a[DEGREE + 1];
+  int scale = out_scale + (int)l->shift - (int)l->payload_scale + GUARD;
+  for (int64_t i = 0; i < l->count; i++) {
+    interpolate(find(c->function)->value, (double)(l->first + i) * width, width, a);
+    for (int d = 0; d <= DEGREE; d++) {
+      const char *error = put(table + (DEGREE + 1) * i + d, ldexp(a[d], scale), LARGEST_BITS);
+      if (error)
+        return error;
+    }
+  }
+  return NULL;
+}
+
+const char *curve_layout(Arena *a, const Curve *c, int bits, int scale, int out_bits, int out_scale,
+                         TfeSpline *layout, const uint64_t **table, int64_t *count) {
+  TfeSpline l = {.bits = bits, .degree = -1, .out_bits = out_bits, .pieces = c->pieces.count};
+  l.shift = choose_shift(c, scale, out_bits, out_scale);
+  l.linear = any_slope(c);
+  l.has_pieces = c->pieces.count > 0;
+  if (c->function) {
+    l.low = scale - c->per_unit;
+    l.degree = DEGREE;
+    l.payload_scale = l.shift - 1;
+    l.first = c->from * (INT64_C(1) << c->per_unit);
+    l.count = c->to * (INT64_C(1) << c->per_unit) - l.first + 1; /* the last one's left half */
+    if (l.low < 1)
+      return "the protocol's `frac` is too small for it";
+    if (l.count < 1 || l.count > MOST_SEGMENTS || bits - l.low > 40)
+      return "its range is too large";
+  }
+  *count = 3 * l.pieces + (DEGREE + 1) * l.count;
+  uint64_t *data = arena_alloc(a, sizeof *data * (size_t)(*count + 1));
+  const char *error = put_pieces(c, &l, scale, out_scale, data);
+  error = error || !c->function ? error : put_segments(c, &l, out_scale, data + 3 * l.pieces);
+  *layout = l;
+  *table = data;
+  return error;
+}
+
+/* ---- orders of magnitude --------------------------------------------------------------------- */
+
+/* What the weights up to step j add up to. */
+static bool weight_sum(const char *name, int64_t j, int64_t m, int frac, double *out) {
+  double order = (double)(j - frac);
+  if (strcmp(name, "normalise") == 0)
+    *out = ldexp(1.0, (int)(m - 1 - j));
+  else if (strcmp(name, "rsqrt") == 0)
+    *out = tfe_sqrt(ldexp(1.0, (int)(frac - j)));
+  else if (strcmp(name, "sqrt") == 0)
+    *out = tfe_sqrt(ldexp(1.0, (int)(j - frac)));
+  else if (strcmp(name, "log") == 0)
+    *out = order * 0.69314718055994531;
+  else
+    return false;
+  return true;
+}
+
+bool curve_weights(const char *name, int64_t m, int frac, int scale, uint64_t *out) {
+  bool step = strcmp(name, "step") == 0;
+  uint64_t before = 0;
+  for (int64_t j = 0; j < m; j++) {
+    double sum;
+    if (step) {
+      out[j] = UINT64_C(1) << j;
+      continue;
+    }
+    if (!weight_sum(name, j, m, frac, &sum))
+      return false;
+    uint64_t now = (uint64_t)(int64_t)nearbyint(ldexp(sum, scale));
+    out[j] = now - before;
+    before = now;
+  }
+  return true;
+}
