@@ -10,7 +10,8 @@
  * [contained] break ... .md     <!-- words: keywords -->              everything up to <!-- end --> becomes
  * the table
  *
- * NAME is a group of keywords.def, or BUILTIN; in .md a table's name. With --check nothing is written: the
+ * NAME is a group of keywords.def, or BUILTIN; in .md a table's name (`prelude`: the functions of
+ * stdlib/prelude.tfe with their ## comments). With --check nothing is written: the
  * exit code is 1 if a file is not what would be written. */
 #include <stdbool.h>
 #include <stdio.h>
@@ -225,12 +226,50 @@ static void table_statuses(Text *out) {
   }
 }
 
+static const char *next_line(const char *at) {
+  const char *end = strchr(at, '\n');
+  return end ? end + 1 : at + strlen(at);
+}
+
+/* `fn NAME(...) -> TYPE {` with the comment above it. */
+static void prelude_row(Text *out, const char *line, const char *doc) {
+  const char *from = line + strlen("fn ");
+  size_t length = strcspn(from, "{\n");
+  while (length > 0 && from[length - 1] == ' ')
+    length--;
+  text_put(out, "| `");
+  text_add(out, from, length);
+  text_put(out, "` |");
+  cell(out, doc, false);
+  text_put(out, "\n");
+}
+
+/* Each function of the prelude that has a ## comment, in the order of the file. */
+static void table_prelude(Text *out) {
+  Text file = {0}, doc = {0};
+  head(out, "| function | meaning |", 2);
+  if (!text_read(&file, TFE_PRELUDE))
+    perror(TFE_PRELUDE);
+  for (const char *at = file.data; at && *at; at = next_line(at)) {
+    if (strncmp(at, "## ", 3) == 0) {
+      text_put(&doc, doc.length ? " " : "");
+      text_add(&doc, at + 3, strcspn(at + 3, "\n"));
+      continue;
+    }
+    if (strncmp(at, "fn ", 3) == 0 && doc.length)
+      prelude_row(out, at, doc.data);
+    doc.length = 0;
+  }
+  free(file.data);
+  free(doc.data);
+}
+
 static const struct {
   const char *name;
   void (*print)(Text *);
 } tables[] = {
-    {"keywords", table_keywords},       {"builtins", table_builtins}, {"operations", table_operations},
-    {"diagnostics", table_diagnostics}, {"statuses", table_statuses},
+    {"keywords", table_keywords},     {"builtins", table_builtins},       {"prelude", table_prelude},
+    {"operations", table_operations}, {"diagnostics", table_diagnostics}, {"statuses", table_statuses},
 };
 
 static size_t list_table(Text *out, const char *name) {
@@ -247,11 +286,6 @@ static size_t list_table(Text *out, const char *name) {
 static bool has_ending(const char *path, const char *ending) {
   size_t n = strlen(path), m = strlen(ending);
   return n >= m && strcmp(path + n - m, ending) == 0;
-}
-
-static const char *next_line(const char *at) {
-  const char *end = strchr(at, '\n');
-  return end ? end + 1 : at + strlen(at);
 }
 
 /* Copies the line at `at` and, if a generated part follows it, makes that part. Returns where the old text
