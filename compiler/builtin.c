@@ -323,14 +323,36 @@ static const Value *builtin_T(Checker *cx, const Bound *b) {
 
 /* ---- folding ------------------------------------------------------------------------------------------- */
 
-static const Value *reduced(Checker *cx, const Bound *b, OpKind kind, const Value *x, int axis_index) {
-  int64_t axis;
-  if (x->kind != VAL_TENSOR || !axis_arg(cx, b, axis_index, x, &axis))
-    return POISON;
+/* The axis of a fold; false: reported. */
+static bool fold_axis(Checker *cx, const Bound *b, OpKind kind, const Value *x, int axis_index,
+                      int64_t *axis) {
+  if (x->kind != VAL_TENSOR || !axis_arg(cx, b, axis_index, x, axis))
+    return false;
   bool empty = kind != OP_SUM && kind != OP_ANY && kind != OP_ALL && shape_count(&x->shape) == 0;
   if (empty)
-    return needs(cx, b, b->arg[0], "at least one element", x);
+    needs(cx, b, b->arg[0], "at least one element", x);
+  return !empty;
+}
+
+static const Value *reduced(Checker *cx, const Bound *b, OpKind kind, const Value *x, int axis_index) {
+  int64_t axis;
+  if (!fold_axis(cx, b, kind, x, axis_index, &axis))
+    return POISON;
   return tensor_reduce(cx, kind, x, axis, expr_of(b, 0), b->at);
+}
+
+static const Value *marked(Checker *cx, const Bound *b, OpKind kind) {
+  int64_t axis;
+  const Value *x = number_arg(cx, b, 0);
+  return fold_axis(cx, b, kind, x, 1, &axis) ? tensor_mark(cx, kind, x, axis, b->at) : POISON;
+}
+
+static const Value *builtin_is_max(Checker *cx, const Bound *b) {
+  return marked(cx, b, OP_ARGMAX);
+}
+
+static const Value *builtin_is_min(Checker *cx, const Bound *b) {
+  return marked(cx, b, OP_ARGMIN);
 }
 
 static const Value *builtin_sum(Checker *cx, const Bound *b) {

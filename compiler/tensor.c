@@ -514,10 +514,6 @@ const Value *tensor_conv2d(Checker *cx, const Value *x, const Value *k, int64_t 
 
 /* ---- reductions ---------------------------------------------------------------------------------------- */
 
-typedef struct Best {
-  const Value *value, *index; /* index: only for argmax and argmin */
-} Best;
-
 /* Neighbours 2i (odd = 0) or 2i + 1 of the first 2 * half elements along axis 0 of x. */
 static const Value *neighbours(Checker *cx, const Value *x, int64_t half, int odd, Span at) {
   Shape box = x->shape, pairs, tail = shape_tail(&x->shape), rows;
@@ -578,32 +574,130 @@ static const Value *combine(Checker *cx, OpKind kind, const Value *x, const Valu
   return chosen(cx, choice, x, y, at);
 }
 
-/* Halves the first axis until one row is left, pairing neighbours so that the first of equals wins. */
-static const Value *tournament(Checker *cx, OpKind kind, const Value *x, Span at) {
-  bool indexed = kind == OP_ARGMAX || kind == OP_ARGMIN;
-  const Value *index = NULL;
-  if (indexed) {
-    Shape column = {.rank = x->shape.rank};
-    for (int i = 0; i < column.rank; i++)
-      column.dim[i] = i ? 1 : x->shape.dim[0];
-    const Value *iota =
-        tensor_make(cx, OP_IOTA, NULL, 0, NULL, 0, EL_INT, shape_vector(x->shape.dim[0]), cx->pi, at);
-    index = tensor_broadcast(cx, tensor_reshape(cx, iota, column, at), x->shape, at);
+/* 0 .. n-1 along the first axis, the other axes of size 1. */
+static const Value *positions(Checker *cx, int64_t n, int rank, Span at) {
+  Shape column = {.rank = rank};
+  for (int i = 0; i < rank; i++)
+    column.dim[i] = i ? 1 : n;
+  const Value *iota = tensor_make(cx, OP_IOTA, NULL, 0, NULL, 0, EL_INT, shape_vector(n), cx->pi, at);
+  return tensor_reshape(cx, iota, column, at);
+}
+
+/* What a tournament keeps besides the best of each group. */
+typedef enum Keep { KEEP_NONE, KEEP_INDEX, KEEP_MARK } Keep;
+
+typedef struct Tournament {
+  Checker *cx;
+  OpKind kind;
+  Keep keep;
+  Span at;
+  int64_t size; /* of the first axis at the start */
+  int level;
+  const Value *best;  /* rows of the present level: row i is the best of rows i << level .. of the start */
+  const Value *index; /* KEEP_INDEX: where it was */
+  const Value *mark;  /* KEEP_MARK: for each row of the start, whether it is the best of its group */
+} Tournament;
+
+/* For the first `count` rows of the start: the pair in which their group takes part at this level. */
+static const Value *pairs_of(const Tournament *t, int64_t count) {
+  uint64_t *data = ARENA_ARRAY(t->cx->arena, uint64_t, count);
+  for (int64_t i = 0; i < count; i++)
+    data[i] = (uint64_t)(i >> (t->level + 1));
+  return value_data(t->cx->arena, EL_INT, shape_vector(count), data, count);
+}
+
+/* Whether the choice must be turned around to say that their group wins. */
+static const Value *turned(const Tournament *t, const Choice *choice, int64_t count, int rank) {
+  Shape column = {.rank = rank};
+  for (int i = 0; i < rank; i++)
+    column.dim[i] = i ? 1 : count;
+  uint64_t *data = ARENA_ARRAY(t->cx->arena, uint64_t, count);
+  for (int64_t i = 0; i < count; i++) {
+    bool second = (i >> t->level) & 1;
+    data[i] = second != choice->swapped;
   }
-  while (x->kind == VAL_TENSOR && x->shape.dim[0] > 1) {
-    int64_t half = x->shape.dim[0] / 2;
-    Choice choice = {0};
-    const Value *best =
-        combine(cx, kind, neighbours(cx, x, half, 0, at), neighbours(cx, x, half, 1, at), &choice, at);
-    if (best->kind != VAL_TENSOR)
+  return value_data(t->cx->arena, EL_BOOL, column, data, count);
+}
+
+static const Value *rows_between(Checker *cx, const Value *x, int64_t first, int64_t end, Span at) {
+  const Value *starts[MAX_RANK] = {value_int(cx->arena, first)};
+  Shape box = x->shape;
+  box.dim[0] = end - first;
+  return tensor_slice(cx, x, starts, box, at);
+}
+
+/* A mark stays where the group has won; rows behind the last pair keep theirs. */
+static const Value *narrowed(const Tournament *t, const Choice *choice, int64_t half) {
+  Checker *cx = t->cx;
+  int64_t all = 2 * half << t->level, count = all < t->size ? all : t->size;
+  const Value *won = tensor_gather(cx, choice->c, pairs_of(t, count), t->at);
+  const Value *turn = turned(t, choice, count, won->shape.rank);
+  won = private_compare(cx, OP_NE, won, turn, won->shape, t->at);
+  if (t->level > 0 && won->kind == VAL_TENSOR)
+    won = ew2(cx, OP_AND, rows_between(cx, t->mark, 0, count, t->at), won, EL_BOOL, won->shape, t->at);
+  if (count == t->size || won->kind != VAL_TENSOR)
+    return won;
+  const Value *parts[] = {won, rows_between(cx, t->mark, count, t->size, t->at)};
+  return tensor_concat(cx, parts, 2, 0, t->mark->shape, NULL, t->at);
+}
+
+static bool play_level(Tournament *t) {
+  Checker *cx = t->cx;
+  int64_t half = t->best->shape.dim[0] / 2;
+  Choice choice = {0};
+  const Value *best = combine(cx, t->kind, neighbours(cx, t->best, half, 0, t->at),
+                              neighbours(cx, t->best, half, 1, t->at), &choice, t->at);
+  if (best->kind != VAL_TENSOR)
+    return false;
+  if (t->keep == KEEP_INDEX) {
+    const Value *first = neighbours(cx, t->index, half, 0, t->at);
+    const Value *second = neighbours(cx, t->index, half, 1, t->at);
+    t->index = joined(cx, chosen(cx, &choice, first, second, t->at), t->index, half, t->at);
+  }
+  if (t->keep == KEEP_MARK)
+    t->mark = narrowed(t, &choice, half);
+  t->best = joined(cx, best, t->best, half, t->at);
+  t->level++;
+  return t->best->kind == VAL_TENSOR && (!t->mark || t->mark->kind == VAL_TENSOR);
+}
+
+/* Halves the first axis until one row is left, pairing neighbours so that the first of equals wins. The result is
+ * the best, or what is kept besides it. */
+static const Value *tournament(Checker *cx, OpKind kind, Keep keep, const Value *x, Span at) {
+  int64_t n = x->shape.dim[0];
+  Tournament t = {.cx = cx, .kind = kind, .keep = keep, .at = at, .size = n, .best = x};
+  if (keep == KEEP_INDEX)
+    t.index = tensor_broadcast(cx, positions(cx, n, x->shape.rank, at), x->shape, at);
+  if (keep == KEEP_MARK)
+    t.mark = tensor_broadcast(cx, value_bool(cx->arena, true), x->shape, at);
+  while (t.best->shape.dim[0] > 1)
+    if (!play_level(&t))
       return &value_poison;
-    if (indexed) {
-      const Value *first = neighbours(cx, index, half, 0, at), *second = neighbours(cx, index, half, 1, at);
-      index = joined(cx, chosen(cx, &choice, first, second, at), index, half, at);
-    }
-    x = joined(cx, best, x, half, at);
-  }
-  return indexed ? tensor_lift(cx, index, at) : x;
+  return keep == KEEP_NONE ? t.best : tensor_lift(cx, keep == KEEP_INDEX ? t.index : t.mark, at);
+}
+
+/* The axis in front, or (-1) all elements in one. axes: the permutation that did it. */
+static const Value *axis_first(Checker *cx, const Value *x, int64_t axis, int64_t *axes, Span at) {
+  if (axis == -1)
+    return tensor_reshape(cx, x, shape_vector(shape_count(&x->shape)), at);
+  axes[0] = axis;
+  for (int i = 0, k = 1; i < x->shape.rank; i++)
+    if (i != axis)
+      axes[k++] = i;
+  return tensor_transpose(cx, x, axes, at);
+}
+
+/* axis_first undone on a tensor of the same shape as its result. */
+static const Value *axis_back(Checker *cx, const Value *front, const Shape *shape, int64_t axis,
+                              const int64_t *axes, Span at) {
+  if (front->kind != VAL_TENSOR)
+    return &value_poison;
+  if (axis == -1)
+    return tensor_reshape(cx, front, *shape, at);
+  int64_t back[MAX_RANK];
+  for (int i = 0; i < shape->rank; i++)
+    back[axes[i]] = i;
+  return tensor_transpose(cx, front, back, at);
 }
 
 const Value *tensor_reduce(Checker *cx, OpKind kind, const Value *x, int64_t axis, const Expr *e, Span at) {
@@ -623,16 +717,37 @@ const Value *tensor_reduce(Checker *cx, OpKind kind, const Value *x, int64_t axi
   bool compares = bools || check_kind_has(cx, "less") || (two && check_kind_has(cx, op_info[two].name));
   if (!compares)
     return missing(cx, "compare private values", "a comparison", at);
-  const Value *front = x;
-  if (axis == -1) {
-    front = tensor_reshape(cx, x, shape_vector(shape_count(&x->shape)), at);
-  } else {
-    int64_t axes[MAX_RANK] = {axis};
-    for (int i = 0, k = 1; i < x->shape.rank; i++)
-      if (i != axis)
-        axes[k++] = i;
-    front = tensor_transpose(cx, x, axes, at);
-  }
-  const Value *row = tournament(cx, kind, front, at);
+  int64_t axes[MAX_RANK];
+  Keep keep = kind == OP_ARGMAX || kind == OP_ARGMIN ? KEEP_INDEX : KEEP_NONE;
+  const Value *row = tournament(cx, kind, keep, axis_first(cx, x, axis, axes, at), at);
   return row->kind == VAL_TENSOR ? tensor_reshape(cx, row, shape, at) : row;
+}
+
+/* By the index, where it costs nothing to find it. */
+static const Value *mark_index(Checker *cx, OpKind kind, const Value *front, Place place, Span at) {
+  Shape row = front->shape;
+  row.dim[0] = 1;
+  const Value *index = tensor_reduce(cx, kind, front, 0, NULL, at);
+  if (index->kind != VAL_TENSOR)
+    return &value_poison;
+  index = tensor_reshape(cx, index, row, at);
+  const Value *all = positions(cx, front->shape.dim[0], front->shape.rank, at);
+  return is_private(place) ? private_compare(cx, OP_EQ, index, all, front->shape, at)
+                           : ew2(cx, OP_EQ, index, all, EL_BOOL, front->shape, at);
+}
+
+const Value *tensor_mark(Checker *cx, OpKind kind, const Value *x, int64_t axis, Span at) {
+  Place place;
+  int64_t axes[MAX_RANK];
+  if (x->kind != VAL_TENSOR || !tensor_join(cx, &x, 1, NULL, at, &place))
+    return &value_poison;
+  if (is_private(place))
+    x = converted(cx, x, at);
+  bool by_index = native(cx, kind, place);
+  if (!by_index && !check_kind_has(cx, "less"))
+    return missing(cx, "compare private values", "a comparison", at);
+  const Value *front = axis_first(cx, x, axis, axes, at);
+  const Value *mark =
+      by_index ? mark_index(cx, kind, front, place, at) : tournament(cx, kind, KEEP_MARK, front, at);
+  return axis_back(cx, mark, &x->shape, axis, axes, at);
 }

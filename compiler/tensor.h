@@ -28,6 +28,8 @@ const Value *tensor_conv2d(Checker *cx, const Value *x, const Value *k, int64_t 
                            const Expr *e, Span at);
 const Value *tensor_power(Checker *cx, const Value *x, const Value *y, Shape shape, const Expr *e, Span at);
 const Value *tensor_reduce(Checker *cx, OpKind kind, const Value *x, int64_t axis, const Expr *e, Span at);
+/* Bools in the shape of x: true at the element that ARGMAX or ARGMIN would find. */
+const Value *tensor_mark(Checker *cx, OpKind kind, const Value *x, int64_t axis, Span at);
 
 const Value *tensor_to_fixed(Checker *cx, const Value *x, Span at);
 const Value *tensor_to_int(Checker *cx, const Value *x, Span at);

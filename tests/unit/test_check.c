@@ -394,6 +394,11 @@ static void extremes_along_an_axis_are_tournaments(void **state) {
   Program *p = check_in_pond("  print(reveal argmax(x, axis = 0))"); /* value and index at each level */
   assert_int_equal(count_of(p, OP_LT), 2);
   assert_int_equal(count_of(p, OP_SELECT), 4);
+  p = check_in_pond("  print(reveal is_max(x))"); /* 12 marks, narrowed at all levels but the first */
+  assert_int_equal(count_of(p, OP_LT), 4);
+  assert_int_equal(count_of(p, OP_SELECT), 4);
+  assert_int_equal(count_of(p, OP_AND), 3);
+  assert_int_equal(last_of(p, OP_REVEAL)->type.elem, EL_BOOL);
   p = check_in_gates("  print(reveal max(x, axis = 1))");
   assert_int_equal(count_of(p, OP_MAX2), 3);
   assert_int_equal(count_of(p, OP_SELECT), 0);
