@@ -348,6 +348,18 @@ static void a_function_that_the_kind_has_is_one_operation(void **state) {
   assert_true(shape_equal(&op->type.shape, &pooled));
 }
 
+static void the_verifier_knows_apply(void **state) {
+  (void)state;
+  Program *p = check_in_gates("  print(reveal clip(x, 0, p))");
+  Op *op = (Op *)last_of(p, OP_APPLY);
+  op->ints.data[1] = 7;
+  assert_non_null(strstr(verify_find(p, VERIFY_JOINT), "3 operands for 2 arguments"));
+  op->ints.data[1] = INT64_MIN;
+  assert_null(verify_find(p, VERIFY_JOINT));
+  op->text = NULL;
+  assert_non_null(strstr(verify_find(p, VERIFY_JOINT), "without a name"));
+}
+
 static void the_text_is_left_to_what_the_kind_has_not(void **state) {
   (void)state;
   static const struct {
@@ -497,6 +509,7 @@ int main(void) {
       TEST(values_of_a_librarys_test_are_private),
       TEST(private_operations_are_put_together),
       TEST(a_function_that_the_kind_has_is_one_operation),
+      TEST(the_verifier_knows_apply),
       TEST(the_text_is_left_to_what_the_kind_has_not),
       TEST(mistakes_in_arguments_are_those_of_the_text),
       TEST(extremes_along_an_axis_are_tournaments),

@@ -258,6 +258,10 @@ static void break_stage(Program *p) {
   find_op(p->body, OP_DECODE)->kind = OP_REVEAL;
 }
 
+static void break_expansion(Program *p) {
+  find_op(p->body, OP_DECODE)->kind = OP_APPLY;
+}
+
 static void test_verify_finds(void **state) {
   (void)state;
   static const struct {
@@ -284,6 +288,7 @@ static void test_verify_finds(void **state) {
       {break_parent, "parent is another block"},
       {break_print, "1 operands for 0 places in the text"},
       {break_stage, "does not belong here"},
+      {break_expansion, "apply: does not belong here"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     Program *p = printed_example();
