@@ -15,7 +15,7 @@
 
 #include "../runtime/include/abi.h"
 
-enum { DEGREE = 3, GUARD = 8, LARGEST_BITS = 40, MOST_SEGMENTS = 1024 };
+enum { DEGREE = 3, LARGEST_BITS = 44 };
 
 /* ---- functions ------------------------------------------------------------------------------- */
 
@@ -125,16 +125,29 @@ static const char *put(uint64_t *to, double v, int bits) {
   return NULL;
 }
 
-static const char *put_pieces(const Curve *c, const TfeSpline *l, int scale, int out_scale, uint64_t *table) {
-  double lowest = -ldexp(1.0, (int)(l->bits - l->low) - 1);
+/* The segment at which a piece begins, within the ring's; false: beyond it. */
+static bool piece_start(const Curve *c, const TfeSpline *l, double start, int scale, double *out) {
+  double limit = ldexp(1.0, (int)(l->bits - l->low) - 1);
+  bool behind = c->function && start >= (double)c->to; /* the last segment reaches beyond `to` */
+  *out = fmax(nearbyint(ldexp(start, scale - (int)l->low)) + behind, -limit);
+  return *out < limit;
+}
+
+static const char *put_pieces(const Curve *c, TfeSpline *l, int scale, int out_scale, uint64_t *table) {
+  int f = out_scale + (int)l->shift;
   for (int i = 0; i < c->pieces.count; i++) {
     const CurvePiece *p = &c->pieces.data[i];
-    bool behind = c->function && p->start >= (double)c->to; /* the last segment reaches beyond `to` */
-    double start = fmax(nearbyint(ldexp(p->start, scale - (int)l->low)) + behind, lowest);
-    int f = out_scale + (int)l->shift;
-    const char *error = put(table + 3 * i, start, (int)(l->bits - l->low) - 1 + (start == lowest));
-    error = error ? error : put(table + 3 * i + 1, ldexp(p->a, f), 62);
-    error = error ? error : put(table + 3 * i + 2, ldexp(p->b, f - scale), 62);
+    uint64_t *row = table + 3 * l->pieces;
+    double start;
+    if (!piece_start(c, l, p->start, scale, &start))
+      break;
+    if (l->pieces && (int64_t)row[-3] == (int64_t)start)
+      row -= 3; /* of two that begin at the ring's end the later counts */
+    else
+      l->pieces++;
+    const char *error = put(row, start, 63);
+    error = error ? error : put(row + 1, ldexp(p->a, f), 62);
+    error = error ? error : put(row + 2, ldexp(p->b, f - scale), 62);
     if (error)
       return error;
   }
@@ -143,7 +156,7 @@ static const char *put_pieces(const Curve *c, const TfeSpline *l, int scale, int
 
 static const char *put_segments(const Curve *c, const TfeSpline *l, int out_scale, uint64_t *table) {
   double width = ldexp(1.0, -c->per_unit), a[DEGREE + 1];
-  int scale = out_scale + (int)l->shift - (int)l->payload_scale + GUARD;
+  int scale = out_scale + (int)l->shift - (int)l->payload_scale + TFE_SPLINE_GUARD;
   for (int64_t i = 0; i < l->count; i++) {
     interpolate(find(c->function)->value, (double)(l->first + i) * width, width, a);
     for (int d = 0; d <= DEGREE; d++) {
@@ -155,27 +168,31 @@ static const char *put_segments(const Curve *c, const TfeSpline *l, int out_scal
   return NULL;
 }
 
+/* The segments of the function that the ring has. */
+static const char *set_segments(const Curve *c, TfeSpline *l, int scale) {
+  int64_t limit = INT64_C(1) << (l->bits - scale + c->per_unit - 1);
+  int64_t first = c->from * (INT64_C(1) << c->per_unit), last = c->to * (INT64_C(1) << c->per_unit);
+  l->low = scale - c->per_unit;
+  l->degree = DEGREE;
+  l->payload_scale = l->shift - 1;
+  l->first = first > -limit ? first : -limit;
+  l->count = (last < limit ? last : limit - 1) - l->first + 1; /* of the last one the left half */
+  if (l->low < 1)
+    return "the protocol's `frac` is too small for it";
+  return l->count < 1 || l->count > TFE_SPLINE_SEGMENTS ? "its range is too large" : NULL;
+}
+
 const char *curve_layout(Arena *a, const Curve *c, int bits, int scale, int out_bits, int out_scale,
                          TfeSpline *layout, const uint64_t **table, int64_t *count) {
-  TfeSpline l = {.bits = bits, .degree = -1, .out_bits = out_bits, .pieces = c->pieces.count};
+  TfeSpline l = {.bits = bits, .degree = -1, .out_bits = out_bits, .linear = any_slope(c)};
   l.shift = choose_shift(c, scale, out_bits, out_scale);
-  l.linear = any_slope(c);
-  l.has_pieces = c->pieces.count > 0;
-  if (c->function) {
-    l.low = scale - c->per_unit;
-    l.degree = DEGREE;
-    l.payload_scale = l.shift - 1;
-    l.first = c->from * (INT64_C(1) << c->per_unit);
-    l.count = c->to * (INT64_C(1) << c->per_unit) - l.first + 1; /* the last one's left half */
-    if (l.low < 1)
-      return "the protocol's `frac` is too small for it";
-    if (l.count < 1 || l.count > MOST_SEGMENTS || bits - l.low > 40)
-      return "its range is too large";
-  }
-  *count = 3 * l.pieces + (DEGREE + 1) * l.count;
-  uint64_t *data = arena_alloc(a, sizeof *data * (size_t)(*count + 1));
-  const char *error = put_pieces(c, &l, scale, out_scale, data);
+  const char *error = c->function ? set_segments(c, &l, scale) : NULL;
+  if (error)
+    return error;
+  uint64_t *data = ARENA_ARRAY(a, uint64_t, 3 * c->pieces.count + (DEGREE + 1) * l.count + 1);
+  error = put_pieces(c, &l, scale, out_scale, data);
   error = error || !c->function ? error : put_segments(c, &l, out_scale, data + 3 * l.pieces);
+  *count = 3 * l.pieces + (DEGREE + 1) * l.count;
   *layout = l;
   *table = data;
   return error;

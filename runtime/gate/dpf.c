@@ -8,10 +8,12 @@
 #include "dpf.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <openssl/crypto.h>
 
 #include "../ctx.h"
 #include "../include/abi.h"
+#include "tree.h"
 
 enum { BATCH = 64, LEAF_BITS = 7 };
 
@@ -31,27 +33,6 @@ static Shape shape_of(int64_t bits) {
 /* Direction at `level`, 0 or 1. */
 static uint64_t direction(Shape shape, uint64_t number, int64_t level) {
   return number >> (shape.depth - 1 - level) & 1;
-}
-
-static TfeNode node_xor(TfeNode a, TfeNode b) {
-  return (TfeNode){{a.w[0] ^ b.w[0], a.w[1] ^ b.w[1]}};
-}
-
-static TfeNode node_and(TfeNode a, uint64_t mask) {
-  return (TfeNode){{a.w[0] & mask, a.w[1] & mask}};
-}
-
-/* Without a branch: mask is 0 (first) or all ones (second). */
-static TfeNode node_choose(TfeNode first, TfeNode second, uint64_t mask) {
-  return node_xor(first, node_and(node_xor(first, second), mask));
-}
-
-static TfeNode child_input(TfeNode s, uint64_t d) {
-  return (TfeNode){{(s.w[0] & ~UINT64_C(1)) ^ d << 1, s.w[1]}};
-}
-
-static TfeNode root_node(const uint64_t *root, uint64_t role) {
-  return (TfeNode){{(root[0] & ~UINT64_C(1)) | role, root[1]}};
 }
 
 /* The bits 0 .. position of a leaf (position 0 .. 127). */
@@ -79,37 +60,27 @@ static void grow(const TfeHash *hash, const TfeHashKey *key, Grown *g, int64_t n
   for (int party = 0; party < 2; party++)
     for (uint64_t d = 0; d < 2; d++) {
       for (int64_t i = 0; i < n; i++)
-        g->child[d][party][i] = child_input(g->node[party][i], d);
+        g->child[d][party][i] = tree_child(g->node[party][i], d);
       hash->nodes(key, g->child[d][party], g->child[d][party], n);
     }
 }
 
-/* An inner level for key i of the batch: writes its correction, moves both nodes to the child towards
- * alpha. */
+/* An inner level for key i of the batch. */
 static void correct_level(Grown *g, int64_t i, uint64_t a, int64_t level, Shape shape, uint64_t *words) {
-  TfeNode left = node_xor(g->child[0][0][i], g->child[0][1][i]);
-  TfeNode right = node_xor(g->child[1][0][i], g->child[1][1][i]);
-  uint64_t t_left = (left.w[0] ^ a ^ 1) & 1, t_right = (right.w[0] ^ a) & 1;
-  TfeNode seed =
-      node_choose(right, left, -a); /* the child away from alpha: both parties get the same there */
-  words[2 * level] = (seed.w[0] & ~UINT64_C(1)) | t_left;
-  words[2 * level + 1] = seed.w[1];
-  words[shape.words - 1] |= t_right << level;
-  seed.w[0] = (seed.w[0] & ~UINT64_C(1)) | (t_left ^ ((t_left ^ t_right) & a));
-  for (int party = 0; party < 2; party++) {
-    uint64_t t = -(g->node[party][i].w[0] & 1);
-    TfeNode kept = node_choose(g->child[0][party][i], g->child[1][party][i], -a);
-    g->node[party][i] = node_xor(kept, node_and(seed, t));
-  }
+  TfeNode node[2] = {g->node[0][i], g->node[1][i]};
+  TfeNode child[2][2] = {{g->child[0][0][i], g->child[0][1][i]}, {g->child[1][0][i], g->child[1][1][i]}};
+  words[shape.words - 1] |= tree_correct(node, child, a, words + 2 * level) << level;
+  g->node[0][i] = node[0];
+  g->node[1][i] = node[1];
 }
 
 static void correct_leaf(const Grown *g, int64_t i, uint64_t alpha, uint64_t a, uint64_t *leaf) {
   uint64_t bit = UINT64_C(1) << (alpha & 63), high = -(alpha >> 6 & 1);
   TfeNode unit = {{bit & ~high, bit & high}};
-  TfeNode left = node_xor(g->child[0][0][i], g->child[0][1][i]);
-  TfeNode right = node_xor(g->child[1][0][i], g->child[1][1][i]);
-  left = node_xor(left, node_and(unit, a - 1));
-  right = node_xor(right, node_and(unit, -a));
+  TfeNode left = tree_xor(g->child[0][0][i], g->child[0][1][i]);
+  TfeNode right = tree_xor(g->child[1][0][i], g->child[1][1][i]);
+  left = tree_xor(left, tree_and(unit, a - 1));
+  right = tree_xor(right, tree_and(unit, -a));
   leaf[0] = left.w[0], leaf[1] = left.w[1];
   leaf[2] = right.w[0], leaf[3] = right.w[1];
 }
@@ -119,8 +90,8 @@ static void key_batch(const TfeHash *hash, const TfeHashKey *key, Grown *g, uint
                       Shape shape) {
   int64_t last = shape.levels - 1;
   for (int64_t i = 0; i < n; i++) {
-    g->node[0][i] = root_node(root0 + 2 * i, 0);
-    g->node[1][i] = root_node(root1 + 2 * i, 1);
+    g->node[0][i] = tree_root(root0 + 2 * i, 0);
+    g->node[1][i] = tree_root(root1 + 2 * i, 1);
     words[(i + 1) * shape.words - 1] = 0;
   }
   for (int64_t level = 0; level <= last; level++) {
@@ -158,23 +129,31 @@ typedef struct Walk {
 /* One step of walk i towards x. `child` is the hashed child in direction d. */
 static void step(Walk *w, int64_t i, uint64_t d, int64_t level, Shape shape, const uint64_t *words) {
   int64_t last = shape.levels - 1;
-  uint64_t t = -(w->node[i].w[0] & 1);
-  TfeNode correction;
   if (level < last) {
-    uint64_t t_left = words[2 * level] & 1, t_right = words[shape.words - 1] >> level & 1;
-    correction =
-        (TfeNode){{(words[2 * level] & ~UINT64_C(1)) | (d ? t_right : t_left), words[2 * level + 1]}};
-  } else {
-    const uint64_t *leaf = words + 2 * last + 2 * (int64_t)d;
-    correction = (TfeNode){{leaf[0], leaf[1]}};
+    uint64_t t_right = words[shape.words - 1] >> level & 1;
+    w->node[i] = tree_step(w->node[i], w->child[i], d, words + 2 * level, t_right);
+    return;
   }
-  w->node[i] = node_xor(w->child[i], node_and(correction, t));
+  const uint64_t *leaf = words + 2 * last + 2 * (int64_t)d;
+  w->node[i] = tree_xor(w->child[i], tree_and((TfeNode){{leaf[0], leaf[1]}}, -(w->node[i].w[0] & 1)));
 }
 
-static void eval_batch(const TfeHash *hash, const TfeHashKey *key, Walk *w, uint64_t *out, const uint64_t *x,
-                       const uint64_t *root, const uint64_t *words, int64_t n, Shape shape, uint64_t role) {
+/* Walks of one batch: walk i is that of point first + i, with the key number (first + i) / points. */
+typedef struct Points {
+  const uint64_t *x, *root, *words;
+  int64_t first, points;
+} Points;
+
+static const uint64_t *words_of(const Points *p, int64_t i, Shape shape) {
+  return p->words + (p->first + i) / p->points * shape.words;
+}
+
+/* The leaves' blocks, and the parity of what lies before them. */
+static void walk_batch(const TfeHash *hash, const TfeHashKey *key, Walk *w, const Points *p, int64_t n,
+                       Shape shape, uint64_t role) {
+  const uint64_t *x = p->x + p->first;
   for (int64_t i = 0; i < n; i++) {
-    w->node[i] = root_node(root + 2 * i, role);
+    w->node[i] = tree_root(p->root + 2 * ((p->first + i) / p->points), role);
     w->parity[i] = 0;
   }
   for (int64_t level = 0; level < shape.levels; level++) {
@@ -182,46 +161,72 @@ static void eval_batch(const TfeHash *hash, const TfeHashKey *key, Walk *w, uint
       uint64_t number = x[i] & shape.mask, d = direction(shape, number, level);
       uint64_t old = level > 0 ? direction(shape, number, level - 1) : 0;
       w->parity[i] ^= w->node[i].w[0] & (d ^ old);
-      w->child[i] = child_input(w->node[i], d);
+      w->child[i] = tree_child(w->node[i], d);
     }
     hash->nodes(key, w->child, w->child, n);
     for (int64_t i = 0; i < n; i++)
-      step(w, i, direction(shape, x[i] & shape.mask, level), level, shape, words + i * shape.words);
-  }
-  for (int64_t i = 0; i < n; i++) {
-    uint64_t number = x[i] & shape.mask, d = direction(shape, number, shape.levels - 1);
-    TfeNode chosen =
-        node_xor(bits_up_to(number & 127), (TfeNode){{-d, -d}}); /* came from the right: the bits above */
-    TfeNode leaf = {{chosen.w[0] & w->node[i].w[0], chosen.w[1] & w->node[i].w[1]}};
-    out[i] = w->parity[i] ^ parity(leaf);
+      step(w, i, direction(shape, x[i] & shape.mask, level), level, shape, words_of(p, i, shape));
   }
 }
 
-void tfe_dpf_eval_with(const TfeHash *hash, const uint8_t bytes[16], uint64_t *out, const uint64_t *x,
-                       const uint64_t *root, const uint64_t *words, int64_t n, int64_t bits, int64_t role) {
+/* This party's share of alpha <= x, for a walk that has ended. */
+static uint64_t prefix_bit(const Walk *w, int64_t i, uint64_t number, Shape shape) {
+  uint64_t d = direction(shape, number, shape.levels - 1);
+  TfeNode chosen =
+      tree_xor(bits_up_to(number & 127), (TfeNode){{-d, -d}}); /* came from the right: the bits above */
+  TfeNode leaf = {{chosen.w[0] & w->node[i].w[0], chosen.w[1] & w->node[i].w[1]}};
+  return w->parity[i] ^ parity(leaf);
+}
+
+static uint64_t point_bit(const Walk *w, int64_t i, uint64_t number) {
+  return w->node[i].w[number >> 6 & 1] >> (number & 63) & 1;
+}
+
+static void evaluate(const TfeHash *hash, const uint8_t bytes[16], uint64_t *out, Points *p, int64_t n,
+                     int64_t bits, uint64_t role, bool prefix) {
   Shape shape = shape_of(bits);
   TfeHashKey key;
   Walk walk;
   hash->start(&key, bytes);
-  for (int64_t i = 0; i < n; i += BATCH)
-    eval_batch(hash, &key, &walk, out + i, x + i, root + 2 * i, words + i * shape.words,
-               n - i < BATCH ? n - i : BATCH, shape, (uint64_t)role & 1);
+  for (p->first = 0; p->first < n; p->first += BATCH) {
+    int64_t count = n - p->first < BATCH ? n - p->first : BATCH;
+    walk_batch(hash, &key, &walk, p, count, shape, role);
+    for (int64_t i = 0; i < count; i++) {
+      uint64_t number = p->x[p->first + i] & shape.mask;
+      out[p->first + i] = prefix ? prefix_bit(&walk, i, number, shape) : point_bit(&walk, i, number);
+    }
+  }
   hash->stop(&key);
   OPENSSL_cleanse(&walk, sizeof walk);
 }
 
-/* -- ABI ------------------------------------------------------------------------------------------------- */
-
-static const uint8_t *key_of(const TfeCtx *ctx) {
-  return ctx ? ctx->hash_key : tfe_hash_default_key;
+void tfe_dpf_eval_with(const TfeHash *hash, const uint8_t key[16], uint64_t *out, const uint64_t *x,
+                       const uint64_t *root, const uint64_t *words, int64_t n, int64_t points, int64_t bits,
+                       int64_t role) {
+  Points p = {.x = x, .root = root, .words = words, .points = points > 0 ? points : 1};
+  evaluate(hash, key, out, &p, n * points, bits, (uint64_t)role & 1, true);
 }
+
+void tfe_dpf_point_with(const TfeHash *hash, const uint8_t key[16], uint64_t *out, const uint64_t *x,
+                        const uint64_t *root, const uint64_t *words, int64_t n, int64_t points, int64_t bits,
+                        int64_t role) {
+  Points p = {.x = x, .root = root, .words = words, .points = points > 0 ? points : 1};
+  evaluate(hash, key, out, &p, n * points, bits, (uint64_t)role & 1, false);
+}
+
+/* -- ABI ------------------------------------------------------------------------------------------------- */
 
 void tfe_dpf_key(TfeCtx *ctx, uint64_t *words, const uint64_t *alpha, const uint64_t *root0,
                  const uint64_t *root1, int64_t n, int64_t bits) {
-  tfe_dpf_key_with(tfe_hash(), key_of(ctx), words, alpha, root0, root1, n, bits);
+  tfe_dpf_key_with(tfe_hash(), tfe_hash_key(ctx), words, alpha, root0, root1, n, bits);
 }
 
 void tfe_dpf_eval(TfeCtx *ctx, uint64_t *out, const uint64_t *x, const uint64_t *root, const uint64_t *words,
-                  int64_t n, int64_t bits, int64_t role) {
-  tfe_dpf_eval_with(tfe_hash(), key_of(ctx), out, x, root, words, n, bits, role);
+                  int64_t n, int64_t points, int64_t bits, int64_t role) {
+  tfe_dpf_eval_with(tfe_hash(), tfe_hash_key(ctx), out, x, root, words, n, points, bits, role);
+}
+
+void tfe_dpf_point(TfeCtx *ctx, uint64_t *out, const uint64_t *x, const uint64_t *root, const uint64_t *words,
+                   int64_t n, int64_t points, int64_t bits, int64_t role) {
+  tfe_dpf_point_with(tfe_hash(), tfe_hash_key(ctx), out, x, root, words, n, points, bits, role);
 }

@@ -3,10 +3,15 @@
 
 #include <stddef.h>
 
+#include "../ctx.h"
 #include "../ring/cpu.h"
 
 const uint8_t tfe_hash_default_key[16] = {0x24, 0x3f, 0x6a, 0x88, 0x85, 0xa3, 0x08, 0xd3,
                                           0x13, 0x19, 0x8a, 0x2e, 0x03, 0x70, 0x73, 0x44};
+
+const uint8_t *tfe_hash_key(const struct TfeCtx *ctx) {
+  return ctx ? ctx->hash_key : tfe_hash_default_key;
+}
 
 static const TfeHash *hash_of(TfeCpu cpu) {
 #if defined(__x86_64__)

@@ -32,6 +32,9 @@ extern const TfeHash tfe_hash_c;
 extern const TfeHash tfe_hash_aesni, tfe_hash_vaes;
 #endif
 
+struct TfeCtx;
+/* The key of a session; NULL: the default key. */
+const uint8_t *tfe_hash_key(const struct TfeCtx *ctx);
 const TfeHash *tfe_hash(void); /* for tfe_cpu(), ring/cpu.h */
 /* Number i of the tables that this machine can run, from 0, the portable one first; NULL after the last. */
 const TfeHash *tfe_hash_tier(int i);

@@ -44,21 +44,26 @@ static void check_pairs(const TfeHash *hash, const uint64_t *alpha, const uint64
                         int64_t bits) {
   int64_t w = tfe_dpf_words(bits);
   uint64_t *root0 = new_random(2 * n), *root1 = new_random(2 * n), *words = new_random(w * n);
-  uint64_t *out0 = new_random(n), *out1 = new_random(n);
+  uint64_t *out0 = new_random(n), *out1 = new_random(n), *same0 = new_random(n), *same1 = new_random(n);
   tfe_dpf_key_with(hash, tfe_hash_default_key, words, alpha, root0, root1, n, bits);
-  tfe_dpf_eval_with(hash, tfe_hash_default_key, out0, x, root0, words, n, bits, 0);
-  tfe_dpf_eval_with(hash, tfe_hash_default_key, out1, x, root1, words, n, bits, 1);
+  tfe_dpf_eval_with(hash, tfe_hash_default_key, out0, x, root0, words, n, 1, bits, 0);
+  tfe_dpf_eval_with(hash, tfe_hash_default_key, out1, x, root1, words, n, 1, bits, 1);
+  tfe_dpf_point_with(hash, tfe_hash_default_key, same0, x, root0, words, n, 1, bits, 0);
+  tfe_dpf_point_with(hash, tfe_hash_default_key, same1, x, root1, words, n, 1, bits, 1);
   int64_t ones = 0;
   for (int64_t i = 0; i < n; i++) {
     assert_true(out0[i] <= 1 && out1[i] <= 1);
     ones += (int64_t)out0[i];
+    if ((same0[i] ^ same1[i]) != (low(alpha[i], bits) == low(x[i], bits)))
+      fail_msg("%s, %d bits: alpha %llx, point %llx", hash->name, (int)bits, (unsigned long long)alpha[i],
+               (unsigned long long)x[i]);
     if ((out0[i] ^ out1[i]) != (low(alpha[i], bits) <= low(x[i], bits)))
       fail_msg("%s, %d bits: alpha %llx, x %llx", hash->name, (int)bits, (unsigned long long)alpha[i],
                (unsigned long long)x[i]);
   }
   if (n >= 1000)
     assert_true(ones > n * 3 / 8 && ones < n * 5 / 8); /* one share alone is a coin */
-  free(root0), free(root1), free(words), free(out0), free(out1);
+  free(root0), free(root1), free(words), free(out0), free(out1), free(same0), free(same1);
 }
 
 static void test_exhaustive(void **unused) {
@@ -104,13 +109,18 @@ static void test_many_points_of_one_key(void **unused) {
   for (int i = 0; i < 4; i++)
     root[i] = next();
   tfe_dpf_key(NULL, words, &alpha, root, root + 2, 1, bits);
-  for (int i = 0; i < 500; i++) {
-    uint64_t x = next(), out[2];
-    tfe_dpf_eval(NULL, &out[0], &x, root, words, 1, bits, 0);
-    tfe_dpf_eval(NULL, &out[1], &x, root + 2, words, 1, bits, 1);
-    assert_int_equal(out[0] ^ out[1], low(alpha, bits) <= low(x, bits));
-  }
-  free(words);
+  enum { N = 500 };
+  uint64_t *x = new_random(N), out[2][N];
+  x[77] = alpha;
+  for (int role = 0; role < 2; role++)
+    tfe_dpf_eval(NULL, out[role], x, root + 2 * role, words, 1, N, bits, role);
+  for (int i = 0; i < N; i++)
+    assert_int_equal(out[0][i] ^ out[1][i], low(alpha, bits) <= low(x[i], bits));
+  for (int role = 0; role < 2; role++)
+    tfe_dpf_point(NULL, out[role], x, root + 2 * role, words, 1, N, bits, role);
+  for (int i = 0; i < N; i++)
+    assert_int_equal(out[0][i] ^ out[1][i], i == 77);
+  free(words), free(x);
 }
 
 static void test_root_bit_is_ignored(void **unused) {
@@ -121,7 +131,7 @@ static void test_root_bit_is_ignored(void **unused) {
   tfe_dpf_key(NULL, b, alpha, root + 4, root + 6, 1, 24);
   assert_memory_equal(a, b, (size_t)tfe_dpf_words(24) * 8);
   for (int i = 0; i < 4; i++)
-    tfe_dpf_eval(NULL, &out[i], x, root + 2 * i, a, 1, 24, i % 2);
+    tfe_dpf_eval(NULL, &out[i], x, root + 2 * i, a, 1, 1, 24, i % 2);
   assert_true(out[0] == out[2] && out[1] == out[3] && (out[0] ^ out[1]) == 1);
 }
 
@@ -137,13 +147,13 @@ static void test_tiers_agree(void **unused) {
     uint64_t *words = new_random(w * n + 1), *want = new_random(w * n + 1), *out = new_random(n),
              *share = new_random(n);
     tfe_dpf_key_with(&tfe_hash_c, tfe_hash_default_key, want, alpha, root0, root1, n, bits);
-    tfe_dpf_eval_with(&tfe_hash_c, tfe_hash_default_key, share, x, root0, want, n, bits, 0);
+    tfe_dpf_eval_with(&tfe_hash_c, tfe_hash_default_key, share, x, root0, want, n, 1, bits, 0);
     for (int i = 1; tfe_hash_tier(i); i++) {
       words[w * n] = 77;
       tfe_dpf_key_with(tfe_hash_tier(i), tfe_hash_default_key, words, alpha, root0, root1, n, bits);
       assert_int_equal(words[w * n], 77);
       assert_memory_equal(words, want, (size_t)(w * n) * 8);
-      tfe_dpf_eval_with(tfe_hash_tier(i), tfe_hash_default_key, out, x, root0, words, n, bits, 0);
+      tfe_dpf_eval_with(tfe_hash_tier(i), tfe_hash_default_key, out, x, root0, words, n, 1, bits, 0);
       assert_memory_equal(out, share, (size_t)n * 8);
     }
     free(alpha), free(x), free(root0), free(root1), free(words), free(want), free(out), free(share);
@@ -195,8 +205,8 @@ static void test_constant_time(void **unused) {
     VALGRIND_MAKE_MEM_UNDEFINED(root, sizeof root);
     tfe_dpf_key_with(tfe_hash_tier(i), tfe_hash_default_key, words, alpha, root, root + 2 * N, N, BITS);
     VALGRIND_MAKE_MEM_UNDEFINED(words, (size_t)(w * N) * 8);
-    tfe_dpf_eval_with(tfe_hash_tier(i), tfe_hash_default_key, out[0], x, root, words, N, BITS, 0);
-    tfe_dpf_eval_with(tfe_hash_tier(i), tfe_hash_default_key, out[1], x, root + 2 * N, words, N, BITS, 1);
+    tfe_dpf_eval_with(tfe_hash_tier(i), tfe_hash_default_key, out[0], x, root, words, N, 1, BITS, 0);
+    tfe_dpf_eval_with(tfe_hash_tier(i), tfe_hash_default_key, out[1], x, root + 2 * N, words, N, 1, BITS, 1);
     VALGRIND_MAKE_MEM_DEFINED(out, sizeof out);
     for (int j = 0; j < N; j++)
       assert_int_equal(out[0][j] ^ out[1][j], alpha_copy[j] <= x[j]);
