@@ -383,6 +383,30 @@ static Val builtin_holds(Kind *x, Call *c) {
   return v;
 }
 
+/* at_scale(x, s): the same ring elements, which mean numbers of another scale. */
+static Val at_scale(Kind *x, Span at, Val v, int scale) {
+  if (v.kind == V_STRUCT) {
+    Val *parts = ARENA_ARRAY(x->arena, Val, v.count);
+    for (int i = 0; i < v.count; i++)
+      parts[i] = at_scale(x, at, v.items[i], scale);
+    v.items = parts;
+    kind_forget_origin(&v);
+    return v;
+  }
+  IrType t = v.op->type;
+  if (v.kind != V_TENSOR || t.scale == scale)
+    return v;
+  t.scale = scale;
+  return kind_emit(x, at, OP_NARROW, t, &v, 1);
+}
+
+static Val builtin_at_scale(Kind *x, Call *c) {
+  bool fits = c->count == 2 && c->args[1].kind == V_INT;
+  if (!fits || (c->args[0].kind != V_TENSOR && c->args[0].kind != V_STRUCT))
+    return kind_fail(x, c->e->span, "`at_scale` takes ring elements and a scale");
+  return at_scale(x, c->e->span, c->args[0], (int)c->args[1].integer);
+}
+
 static const struct Builtin {
   const char *name;
   Val (*call)(Kind *, Call *);
@@ -396,6 +420,7 @@ static const struct Builtin {
     {"factor_width", builtin_factor_width},
     {"dpf_point", builtin_dpf_point},
     {"each", builtin_each},
+    {"at_scale", builtin_at_scale},
 };
 
 static bool kind_is_builtin(const char *name) {
