@@ -143,14 +143,21 @@ static Val encode(Kind *x, Span at, Val v, int bits, int scale, int whole) {
   return kind_emit_int(x, at, OP_ENCODE, t, v, whole);
 }
 
-/* encode(x): a number as the kind holds it, in the ring that the result of the operation has; encode(x,
- * like): in the ring and scale of a tensor. Integers promise to stay below 2^(ring - 2). */
+/* The ring that operands and result of the joint operation need. */
+static int operation_bits(const Kind *x) {
+  const Op *op = x->current;
+  int bits = op->width > op->need ? op->width : op->need;
+  return bits ? bits : kind_instance(x)->ring;
+}
+
+/* encode(x): a number as the kind holds it, in the ring that the operation needs; encode(x, like): in the ring
+ * and scale of a tensor. Integers promise to stay below 2^(ring - 2). */
 static Val builtin_encode(Kind *x, Call *c) {
   if (!expect(x, c, c->count > 1 ? "tt" : "t"))
     return NOTHING;
   const ProtocolInstance *p = kind_instance(x);
   Elem e = c->args[0].op->type.elem;
-  int bits = e == EL_BOOL ? 1 : x->current->width ? x->current->width : p->ring;
+  int bits = e == EL_BOOL ? 1 : operation_bits(x);
   int scale = e == EL_FIXED ? p->frac : 0;
   if (c->count > 1) {
     bits = c->args[1].op->type.bits;

@@ -1,9 +1,9 @@
 /* Ring widths, by demands that flow backwards: a reveal or a comparison needs as many bits as the value can
  * have, a product that will be truncated the bits that are dropped as well, a sum what its result needs. What
  * each operation needs of its operands is for the protocol kind to say (kind_width); what several users need
- * of one value is the largest of it. Widths only grow, and not beyond the ring, so the sweeps over the
- * program, last operation first, end; loops make further ones, because what a pass needs of a carried value is
- * what the pass before must yield.
+ * of one value is the largest of it. One sweep, last operation first, tells it for everything but the values
+ * that loops carry: what a pass needs of one is what the pass before must yield. So sweeps are repeated, each
+ * anew but for the widths of carried values, until these no longer grow; beyond the ring they cannot.
  *
  * Model: demanded bits of integer arithmetic modulo 2^n: low bits of sums and products depend on low bits of
  * the operands only. */
@@ -13,7 +13,7 @@
 
 typedef struct Rings {
   Kind kind;
-  bool changed;
+  bool changed; /* the width of a carried value */
 } Rings;
 
 static bool is_number(const Op *op) {
@@ -32,7 +32,7 @@ static void want(Rings *r, Op *op, int bits) {
   if (bits <= op->width)
     return;
   op->width = bits;
-  r->changed = true;
+  r->changed |= op->kind == OP_ARG;
 }
 
 /* Bits in which a value fits that keeps its promise. */
@@ -72,10 +72,10 @@ static void sweep_block(Rings *r, IrBlock *b);
 
 static void sweep_control(Rings *r, Op *op) {
   const IrBlock *last = op->blocks.data[op->blocks.count - 1];
-  for (int i = op->blocks.count - 1; i >= 0; i--)
-    sweep_block(r, op->blocks.data[i]);
   for (int k = 0; op->kind != OP_IF && k < last->yields.count; k++)
     sweep_carried(r, op, k);
+  for (int i = op->blocks.count - 1; i >= 0; i--)
+    sweep_block(r, op->blocks.data[i]);
 }
 
 static bool touches_numbers(const Op *op) {
@@ -109,6 +109,11 @@ static void sweep_block(Rings *r, IrBlock *b) {
     sweep_op(r, b->ops.data[i]);
 }
 
+static void forget(Op *op, void *data) {
+  (void)data;
+  op->width = 0;
+}
+
 bool rings_choose(Arena *arena, Diags *diags, const Program *joint) {
   Rings r = {.changed = true};
   r.kind = (Kind){.arena = arena,
@@ -117,6 +122,7 @@ bool rings_choose(Arena *arena, Diags *diags, const Program *joint) {
                   .everybody = party_range(0, joint->party_count)};
   while (r.changed && !r.kind.failed) {
     r.changed = false;
+    ir_walk(joint->body, forget, NULL); /* not the parameters of blocks */
     sweep_block(&r, joint->body);
   }
   return !r.kind.failed;
