@@ -114,7 +114,8 @@ static bool worth_commuting(const Val *v) {
     if (whole->parent->depth >= move->parent->depth || !ir_block_encloses(whole->parent, move->parent))
       return false;
     int64_t n = passes_between(whole->parent, move->parent);
-    return n < 0 || n * shape_count(&move->type.shape) >= shape_count(&whole->type.shape);
+    /* In front of the loop it costs no round of the loop's, for which it may be up to twice the work. */
+    return n < 0 || 2 * n * shape_count(&move->type.shape) >= shape_count(&whole->type.shape);
   }
   default: return false;
   }
@@ -397,14 +398,17 @@ int kind_private_operand(const Op *joint) {
   return -1;
 }
 
-/* What stands for an operand in a `width` function: bits in which a private value that keeps its promise fits;
- * a public tensor, whose elements may be looked at. */
-static Val width_argument(Kind *x, Op *operand) {
+/* Bits in which a private value fits that keeps its promise. */
+static Val fitting_bits(const Kind *x, Elem e) {
   const ProtocolInstance *p = kind_instance(x);
-  if (operand->at.kind != PLACE_PRIVATE)
-    return val_tensor(operand, x->everybody);
-  Elem e = operand->type.elem;
   return val_int(e == EL_BOOL ? 1 : e == EL_FIXED ? p->whole + p->frac + 1 : p->ring);
+}
+
+/* What stands for an operand in a `width` function: the bits of a private value; a public tensor, whose elements
+ * may be looked at. */
+static Val width_argument(Kind *x, Op *operand) {
+  return operand->at.kind == PLACE_PRIVATE ? fitting_bits(x, operand->type.elem)
+                                           : val_tensor(operand, x->everybody);
 }
 
 static bool has_widths(const Decl *kind) {
@@ -446,7 +450,12 @@ KindWidths kind_width(Kind *x, const Op *joint) {
     fn = find_overload(x, DECL_WIDTH, name, args, count, 0);
   }
   if (!fn)
+    fn = find_overload(x, DECL_WIDTH, name, args, count, count);
+  if (!fn)
     return (KindWidths){{result_bits(x), result_bits(x)}};
+  for (int i = 0; i < count; i++) /* public, and made private */
+    if (args[i].kind == V_TENSOR && !module_parm_is_public(&fn->parms.data[i]))
+      args[i] = fitting_bits(x, args[i].op->type.elem);
   Span at = joint->site ? joint->site->span : (Span){0};
   Val v = call_function(x, fn, args, count, at);
   bool several = v.kind == V_STRUCT && v.count == 2;

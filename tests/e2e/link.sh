@@ -12,7 +12,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'echo "link: failed at line $LINENO: $BASH_COMMAND" >&2' ERR
 
 program=examples/logistic/logistic.tfe
-arguments=(-D epochs=1 -D samples=20 --seed 1 --input client:x=examples/logistic/query.csv)
+arguments=(-D epochs=2 -D samples=20 --seed 1 --input client:x=examples/logistic/query.csv)
 
 run() { # NAME OPTIONS: what is printed, the counters without the time, and the longest time
   local name=$1

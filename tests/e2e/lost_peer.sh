@@ -56,8 +56,8 @@ for party in "${providers[@]}"; do
 done
 kill -KILL "${pid[provider.3]}"
 expect provider.3 137
-for party in server1 server2; do expect "$party" 69 "error[R0102]: lost provider.3 (@) $before"; done
-for party in producer provider.0 provider.1 provider.2 provider.4; do
+for party in server1 server2 producer; do expect "$party" 69 "error[R0102]: lost provider.3 (@) $before"; done
+for party in provider.0 provider.1 provider.2 provider.4; do
   expect "$party" 69 "error[R0102]: lost provider.3 $before"
 done
 
@@ -74,7 +74,7 @@ killed() { # PARTY [ADDRESS]: who was dialled by it knows another one; who has n
   done
 }
 killed server2 " (@server2)"
-killed producer
+killed producer " (@producer)"
 killed client
 
 # 3 a party that hangs
