@@ -367,6 +367,12 @@ void emit_op(Emitter *e, Op *op) {
   case OP_MATMUL: emit_matmul(e, op); return;
   case OP_CONV2D: emit_conv2d(e, op); return;
   case OP_RANDOM: emit_random(e, op); return;
+  case OP_BITS: {
+    const Shape *s = &op->type.shape;
+    EMIT_CALL(e, tfe_bits, emit_address(e, op), arg(e, op, 0), count_of(e, op->args.data[0]),
+              emit_i64(e, s->dim[s->rank - 1]));
+    return;
+  }
   case OP_DPF_KEY:
   case OP_DPF_EVAL:
   case OP_DPF_POINT: emit_dpf(e, op); return;

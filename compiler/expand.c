@@ -328,6 +328,7 @@ static Program *new_choreography(Arena *arena, const Program *joint) {
   out->arena = arena;
   out->self = -1;
   out->next_id = 1;
+  memset(&out->methods, 0, sizeof out->methods);
   out->body = NULL;
   out->body = ir_block(out, NULL);
   for (int i = 0; i < out->protocols.count; i++)

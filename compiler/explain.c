@@ -163,6 +163,21 @@ static void print_estimate(const Cost *c, const Program *p, const ExplainOptions
           rate_text(p->arena, rate), duration_text(p->arena, latency + transfer), mostly);
 }
 
+static const char *root_where(Arena *a, const Site *site) {
+  while (site && site->caller)
+    site = site->caller;
+  return site ? source_where(a, site->span) : "";
+}
+
+/* Which of several ways each operation is carried out. */
+static void print_methods(const Program *p, FILE *out) {
+  for (int i = 0; i < p->methods.count; i++) {
+    const Method *m = &p->methods.data[i];
+    fprintf(out, "%s%s  %s of %s: %s, %s\n", i ? "" : "methods:\n", root_where(p->arena, m->site), m->operation,
+            grouped(p->arena, m->elements), m->name, m->reason);
+  }
+}
+
 void explain_print(const Cost *c, const Program *p, const ExplainOptions *options, FILE *out) {
   Columns columns = columns_of(c, p);
   int64_t *sent = ARENA_ARRAY(p->arena, int64_t, p->party_count + 1);
@@ -176,6 +191,7 @@ void explain_print(const Cost *c, const Program *p, const ExplainOptions *option
     fprintf(out, " %*s", COLUMN_WIDTH,
             bytes_text(p->arena, (double)column_bytes(sent, columns.data[i].parties)));
   fputc('\n', out);
+  print_methods(p, out);
   if (!c->known)
     fputs("note: a loop or branch is decided at run time; one pass of such a loop is counted\n", out);
   if (options && (options->round_trip > 0 || options->bandwidth > 0))

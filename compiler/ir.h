@@ -196,6 +196,14 @@ typedef struct Reveal {
   int protocol;          /* instance, or -1 */
 } Reveal;
 
+/* How a protocol carries an operation out where it has several ways, for `tfec explain`. */
+typedef struct Method {
+  const Site *site;
+  const char *operation; /* "relu" */
+  int64_t elements;
+  const char *name, *reason;
+} Method;
+
 typedef struct Program {
   Arena *arena;
   const char *name; /* "logistic.tfe" */
@@ -204,6 +212,7 @@ typedef struct Program {
   VEC(ProtocolInstance) protocols;
   VEC(Slot) slots;
   VEC(Reveal) reveals;
+  VEC(Method) methods; /* choreography */
   VEC(Op *) params; /* unused at present: run-time parameters (--set) */
   IrBlock *body;
   int next_id, next_message;

@@ -356,6 +356,7 @@ static void local(Interp *in, const Op *op, int party, uint64_t *out) {
     tfe_dpf_key(NULL, out, a, value(in, args[1], party), value(in, args[2], party), count_of(args[0]),
                 args[0]->type.bits);
     break;
+  case OP_BITS: tfe_bits(out, a, count_of(args[0]), op->type.shape.dim[op->type.shape.rank - 1]); break;
   case OP_DPF_EVAL:
   case OP_DPF_POINT: {
     int64_t keys = count_of(args[1]) / 2;
