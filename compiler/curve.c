@@ -47,8 +47,8 @@ static const struct Function {
   const char *name;
   double (*value)(double);
 } functions[] = {
-    {"sigmoid", sigmoid}, {"tanh", tfe_tanh},         {"exp", tfe_exp},     {"gelu", gelu},
-    {"silu", silu},       {"softplus", softplus},     {"log", tfe_log},     {"sqrt", tfe_sqrt},
+    {"sigmoid", sigmoid}, {"tanh", tfe_tanh},         {"exp", tfe_exp}, {"gelu", gelu},
+    {"silu", silu},       {"softplus", softplus},     {"log", tfe_log}, {"sqrt", tfe_sqrt},
     {"rsqrt", rsqrt},     {"reciprocal", reciprocal},
 };
 

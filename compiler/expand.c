@@ -349,10 +349,7 @@ static bool *expand_once(Kind *x, const bool *opened) {
 }
 
 Program *expand_program(Arena *arena, Diags *diags, const Program *joint) {
-  Kind x = {.arena = arena,
-            .diags = diags,
-            .joint = joint,
-            .everybody = party_range(0, joint->party_count)};
+  Kind x = {.arena = arena, .diags = diags, .joint = joint, .everybody = party_range(0, joint->party_count)};
   /* How an input is best shared depends on what is done with it: a first run finds out. */
   const bool *opened = expand_once(&x, NULL);
   bool any = false;

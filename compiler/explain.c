@@ -173,8 +173,8 @@ static const char *root_where(Arena *a, const Site *site) {
 static void print_methods(const Program *p, FILE *out) {
   for (int i = 0; i < p->methods.count; i++) {
     const Method *m = &p->methods.data[i];
-    fprintf(out, "%s%s  %s of %s: %s, %s\n", i ? "" : "methods:\n", root_where(p->arena, m->site), m->operation,
-            grouped(p->arena, m->elements), m->name, m->reason);
+    fprintf(out, "%s%s  %s of %s: %s, %s\n", i ? "" : "methods:\n", root_where(p->arena, m->site),
+            m->operation, grouped(p->arena, m->elements), m->name, m->reason);
   }
 }
 

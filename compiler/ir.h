@@ -121,11 +121,11 @@ typedef struct IrBlock IrBlock;
  * sent is masked; "reveal" for what carries out a `reveal`; else NULL (shares of an input). */
 struct Op {
   OpKind kind;
-  int id;         /* unique in the program, kept by projection; names PRG draws and messages */
-  IrType type;    /* elem EL_NONE: no result */
-  Place at;       /* joint */
-  int width;      /* joint, private: bits of the ring that its users need it in; 0: the whole ring (rings.h) */
-  int need;       /* joint: the same for its first private operand */
+  int id;      /* unique in the program, kept by projection; names PRG draws and messages */
+  IrType type; /* elem EL_NONE: no result */
+  Place at;    /* joint */
+  int width;   /* joint, private: bits of the ring that its users need it in; 0: the whole ring (rings.h) */
+  int need;    /* joint: the same for its first private operand */
   PartySet where; /* choreography, party: who computes it; for EFFECT ops who performs it */
   VEC(Op *) args;
   VEC(int64_t) ints;    /* attributes, as ops.def says */
@@ -213,7 +213,7 @@ typedef struct Program {
   VEC(Slot) slots;
   VEC(Reveal) reveals;
   VEC(Method) methods; /* choreography */
-  VEC(Op *) params; /* unused at present: run-time parameters (--set) */
+  VEC(Op *) params;    /* unused at present: run-time parameters (--set) */
   IrBlock *body;
   int next_id, next_message;
   int speaker;   /* party that prints every joint line; set by pass_demand */

@@ -20,7 +20,17 @@
 #include "curve.h"
 #include "ir.h"
 
-typedef enum ValKind { V_NONE, V_TENSOR, V_STRUCT, V_INT, V_PARTIES, V_OPERATION, V_TEXT, V_REAL, V_CURVE } ValKind;
+typedef enum ValKind {
+  V_NONE,
+  V_TENSOR,
+  V_STRUCT,
+  V_INT,
+  V_PARTIES,
+  V_OPERATION,
+  V_TEXT,
+  V_REAL,
+  V_CURVE
+} ValKind;
 
 typedef struct Val Val;
 struct Val {
@@ -92,8 +102,9 @@ typedef struct Kind {
   IrBlock *block; /* where operations are appended */
   PartySet everybody;
   bool failed;
-  const bool *opened; /* by id of a joint SHARE: the run before this one called an elementwise function of it */
-  bool *opens;        /* the same of this run */
+  const bool
+      *opened; /* by id of a joint SHARE: the run before this one called an elementwise function of it */
+  bool *opens; /* the same of this run */
   /* while a function runs */
   int protocol; /* instance */
   const Decl *kind;

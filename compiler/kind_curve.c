@@ -125,9 +125,9 @@ static bool gate_of(Kind *x, const Call *c, const Val *like, Gate *g) {
     return false;
   }
   const IrType *t = &like->op->type;
-  const char *error = curve_layout(x->arena, c->args[0].curve, t->bits, t->scale, (int)c->args[1].integer,
-                                   scale ? (int)scale->integer : kind_instance(x)->frac, &g->layout,
-                                   &g->table, &g->count);
+  const char *error =
+      curve_layout(x->arena, c->args[0].curve, t->bits, t->scale, (int)c->args[1].integer,
+                   scale ? (int)scale->integer : kind_instance(x)->frac, &g->layout, &g->table, &g->count);
   if (error)
     kind_fail(x, c->e->span, "this function cannot be evaluated here: %s", error);
   return !error;
@@ -161,7 +161,8 @@ static Val builtin_spline_eval(Kind *x, Call *c) {
   const Val *scale = kind_named(c, "scale");
   IrType t = kind_ring((int)c->args[1].integer, scale ? (int)scale->integer : kind_instance(x)->frac,
                        c->args[2].op->type.shape);
-  Op *table = kind_append(x, OP_CONST, (IrType){.elem = EL_INT, .shape = shape_vector(g.count)}, x->everybody);
+  Op *table =
+      kind_append(x, OP_CONST, (IrType){.elem = EL_INT, .shape = shape_vector(g.count)}, x->everybody);
   table->data = g.table;
   table->data_count = g.count;
   Val args[4] = {c->args[2], c->args[3], c->args[4], val_tensor(table, x->everybody)};
@@ -227,7 +228,8 @@ static Val half_of(Kind *x, Span at, Val v, int64_t which) {
 
 /* half(x, i): of the elements along the last axis, number i, i + 2, ...; of all parts of a private value. */
 static Val builtin_half(Kind *x, Call *c) {
-  if (c->count != 2 || (c->args[0].kind != V_TENSOR && c->args[0].kind != V_STRUCT) || c->args[1].kind != V_INT)
+  if (c->count != 2 || (c->args[0].kind != V_TENSOR && c->args[0].kind != V_STRUCT) ||
+      c->args[1].kind != V_INT)
     return kind_fail(x, c->e->span, "`half` takes a tensor or a private value, and 0 or 1");
   return half_of(x, c->e->span, c->args[0], c->args[1].integer & 1);
 }
@@ -294,10 +296,18 @@ bool kind_curve(Kind *x, const char *name, Call *c, Val *result) {
     const char *name;
     Val (*call)(Kind *, Call *);
   } builtins[] = {
-      {"above", builtin_above},       {"below", builtin_below},           {"segments", builtin_segments},
-      {"known", builtin_known},       {"spline_key", builtin_spline_key}, {"spline_eval", builtin_spline_eval},
-      {"stack", builtin_stack},       {"total", builtin_total},           {"weights", builtin_weights},
-      {"bits_of", builtin_bits_of},   {"half", builtin_half},             {"elements", builtin_elements},
+      {"above", builtin_above},
+      {"below", builtin_below},
+      {"segments", builtin_segments},
+      {"known", builtin_known},
+      {"spline_key", builtin_spline_key},
+      {"spline_eval", builtin_spline_eval},
+      {"stack", builtin_stack},
+      {"total", builtin_total},
+      {"weights", builtin_weights},
+      {"bits_of", builtin_bits_of},
+      {"half", builtin_half},
+      {"elements", builtin_elements},
       {"choice", builtin_choice},
   };
   for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)

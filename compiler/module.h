@@ -40,8 +40,8 @@ bool module_parm_is_public(const Parm *p);
 /* The function of a kind that takes `count` such arguments: `x: public` a tensor that everybody has, `x at p` any,
  * the others what is not public, or a public tensor that is made private first. The first of those that need the
  * fewest made private, and at most `lifts`. NULL: there is none. */
-const Decl *module_kind_function(const Decl *kind, DeclKind what, const char *name, const bool *is_public, int count,
-                                 int lifts);
+const Decl *module_kind_function(const Decl *kind, DeclKind what, const char *name, const bool *is_public,
+                                 int count, int lifts);
 const Decl *module_kind_option(const Decl *kind, const char *option);
 /* All loaded modules, for passes over declarations. */
 int module_count(const Modules *ms);

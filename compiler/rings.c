@@ -116,10 +116,8 @@ static void forget(Op *op, void *data) {
 
 bool rings_choose(Arena *arena, Diags *diags, const Program *joint) {
   Rings r = {.changed = true};
-  r.kind = (Kind){.arena = arena,
-                  .diags = diags,
-                  .joint = joint,
-                  .everybody = party_range(0, joint->party_count)};
+  r.kind =
+      (Kind){.arena = arena, .diags = diags, .joint = joint, .everybody = party_range(0, joint->party_count)};
   while (r.changed && !r.kind.failed) {
     r.changed = false;
     ir_walk(joint->body, forget, NULL); /* not the parameters of blocks */

@@ -462,7 +462,8 @@ static bool has_cubes(Checker *cx, const Value *x) {
 /* x ** n as cubes of cubes, times what is left over */
 static const Value *cubes(Checker *cx, const Value *x, int64_t n, Shape shape, const Expr *e, Span at) {
   x = tensor_broadcast(cx, x, shape, at);
-  const Value *three = value_int(cx->arena, 3), *rest = n % 3 == 2 ? tensor_binary(cx, OP_MUL, x, x, shape, e, at) : x;
+  const Value *three = value_int(cx->arena, 3),
+              *rest = n % 3 == 2 ? tensor_binary(cx, OP_MUL, x, x, shape, e, at) : x;
   const Value *args[] = {x, three};
   const Value *cube = ew(cx, OP_POW, args, 2, EL_FIXED, shape, x->place, at);
   if (n >= 6)

@@ -8,8 +8,8 @@
 #include "dpf.h"
 
 #include <assert.h>
-#include <stdbool.h>
 #include <openssl/crypto.h>
+#include <stdbool.h>
 
 #include "../ctx.h"
 #include "../include/abi.h"

@@ -17,7 +17,11 @@ typedef struct TfeSpline {
   int64_t pieces;
 } TfeSpline;
 
-enum { TFE_SPLINE_FIELDS = sizeof(TfeSpline) / sizeof(int64_t), TFE_SPLINE_SEGMENTS = 1024, TFE_SPLINE_GUARD = 8 };
+enum {
+  TFE_SPLINE_FIELDS = sizeof(TfeSpline) / sizeof(int64_t),
+  TFE_SPLINE_SEGMENTS = 1024,
+  TFE_SPLINE_GUARD = 8
+};
 
 /* Dealt numbers at each level of the tree, and at its special leaf, for the pieces; powers for the segments. */
 static inline int64_t tfe_spline_parts(const TfeSpline *s) {

@@ -69,7 +69,7 @@ typedef struct IN_RING(Dealer) {
   RING sum[PARTS][BATCH];           /* what the parties' sums differ by along the path */
 } IN_RING(Dealer);
 
-static void IN_RING(grow)(const TfeHash *hash, const TfeHashKey *key, IN_RING(Dealer) *g, int64_t n,
+static void IN_RING(grow)(const TfeHash *hash, const TfeHashKey *key, IN_RING(Dealer) * g, int64_t n,
                           int64_t parts) {
   for (int party = 0; party < 2; party++)
     for (uint64_t d = 0; d < 2; d++) {
@@ -88,7 +88,7 @@ static RING IN_RING(payload)(const Spline *s, int64_t p, uint64_t mask) {
 
 /* One level of key i: its corrections; both nodes go towards the special leaf. A walk that turns away to the
  * right has passed the special leaf, and is paid. */
-static void IN_RING(correct)(const Spline *s, IN_RING(Dealer) *g, int64_t i, int64_t level, uint64_t mask,
+static void IN_RING(correct)(const Spline *s, IN_RING(Dealer) * g, int64_t i, int64_t level, uint64_t mask,
                              uint64_t *words) {
   uint64_t a = direction(s, top(s, mask), level), t1 = g->node[1][i].w[0];
   for (int64_t p = 0; p < s->parts; p++) {
@@ -108,7 +108,7 @@ static void IN_RING(correct)(const Spline *s, IN_RING(Dealer) *g, int64_t i, int
 }
 
 /* The special leaf: the rest of the pieces' payload, and the powers. */
-static void IN_RING(correct_leaf)(const Spline *s, IN_RING(Dealer) *g, int64_t i, uint64_t mask,
+static void IN_RING(correct_leaf)(const Spline *s, IN_RING(Dealer) * g, int64_t i, uint64_t mask,
                                   uint64_t *words) {
   uint64_t t1 = g->node[1][i].w[0];
   for (int64_t p = 0; p < s->parts; p++) {
@@ -122,8 +122,8 @@ static void IN_RING(correct_leaf)(const Spline *s, IN_RING(Dealer) *g, int64_t i
 }
 
 static void IN_RING(make_batch)(const TfeHash *hash, const TfeHashKey *key, const Spline *s,
-                                IN_RING(Dealer) *g, uint64_t *words, const uint64_t *r, const uint64_t *root0,
-                                const uint64_t *root1, int64_t n) {
+                                IN_RING(Dealer) * g, uint64_t *words, const uint64_t *r,
+                                const uint64_t *root0, const uint64_t *root1, int64_t n) {
   memset(g->sum, 0, sizeof g->sum);
   for (int64_t i = 0; i < n; i++) {
     g->node[0][i] = tree_root(root0 + 2 * i, 0);
@@ -187,16 +187,16 @@ typedef struct IN_RING(Job) {
   uint64_t role;
 } IN_RING(Job);
 
-static const uint64_t *IN_RING(words_of)(const IN_RING(Job) *j, int64_t i) {
+static const uint64_t *IN_RING(words_of)(const IN_RING(Job) * j, int64_t i) {
   return j->words + i * j->s->words;
 }
 
-static RING IN_RING(corrected)(const IN_RING(Job) *j, RING v, TfeNode node, int64_t i, int64_t k) {
+static RING IN_RING(corrected)(const IN_RING(Job) * j, RING v, TfeNode node, int64_t i, int64_t k) {
   return v + (IN_RING(get)(j->s, IN_RING(words_of)(j, i), k) & ((RING)0 - (node.w[0] & 1)));
 }
 
 /* Walks to leaf[w], `each` of them for every element; prefix sums of the pieces' payload. */
-static void IN_RING(walk)(const IN_RING(Job) *j, IN_RING(Server) *v, int64_t each) {
+static void IN_RING(walk)(const IN_RING(Job) * j, IN_RING(Server) * v, int64_t each) {
   const Spline *s = j->s;
   int64_t n = j->n * each;
   memset(v->prefix, 0, sizeof v->prefix);
@@ -224,7 +224,7 @@ static void IN_RING(walk)(const IN_RING(Job) *j, IN_RING(Server) *v, int64_t eac
 }
 
 /* This party's shares of the masks. */
-static void IN_RING(share_masks)(const IN_RING(Job) *j, IN_RING(Server) *v) {
+static void IN_RING(share_masks)(const IN_RING(Job) * j, IN_RING(Server) * v) {
   for (int64_t i = 0; i < j->n; i++)
     v->node[i] = tree_root(j->root + 2 * i, j->role);
   memset(v->direction, 1, sizeof v->direction);
@@ -238,7 +238,7 @@ static void IN_RING(share_masks)(const IN_RING(Job) *j, IN_RING(Server) *v) {
 /* The pieces of element i, whose walks begin at w: to the border of each piece, and to where j ends. The sum over
  * all j from a border on is that over the leaves between the last walk's and the border's, around the end of the
  * numbers if need be; there x = c - r + 2^bits (wrap - 1{leaf up to the last walk's}). */
-static RING IN_RING(pieces_of)(const IN_RING(Job) *j, const IN_RING(Server) *v, int64_t i, int64_t w) {
+static RING IN_RING(pieces_of)(const IN_RING(Job) * j, const IN_RING(Server) * v, int64_t i, int64_t w) {
   const Spline *s = j->s;
   int64_t last = w + s->l.pieces;
   uint64_t sign = j->role;
@@ -261,7 +261,7 @@ static RING IN_RING(pieces_of)(const IN_RING(Job) *j, const IN_RING(Server) *v, 
   return sum;
 }
 
-static void IN_RING(add_pieces)(const IN_RING(Job) *j, IN_RING(Server) *v) {
+static void IN_RING(add_pieces)(const IN_RING(Job) * j, IN_RING(Server) * v) {
   const Spline *s = j->s;
   int64_t each = s->l.pieces + 1;
   uint64_t leaves = low_bits(s->depth);
@@ -279,7 +279,7 @@ static void IN_RING(add_pieces)(const IN_RING(Job) *j, IN_RING(Server) *v) {
 
 /* The leaves of the segments, last segment first: level by level the nodes above them, `each` for every element
  * at most; returns how many leaves, the first of element i is node i * each. */
-static void IN_RING(grow_leaves)(const IN_RING(Job) *j, IN_RING(Server) *v, int64_t each) {
+static void IN_RING(grow_leaves)(const IN_RING(Job) * j, IN_RING(Server) * v, int64_t each) {
   const Spline *s = j->s;
   uint64_t first[BATCH];
   int64_t segments = s->l.count;
@@ -312,7 +312,7 @@ static void IN_RING(grow_leaves)(const IN_RING(Job) *j, IN_RING(Server) *v, int6
   }
 }
 
-static void IN_RING(add_segments)(const IN_RING(Job) *j, IN_RING(Server) *v) {
+static void IN_RING(add_segments)(const IN_RING(Job) * j, IN_RING(Server) * v) {
   const Spline *s = j->s;
   int64_t segments = s->l.count, each = segments + 2, scale = s->l.low + 1;
   const int64_t *a = (const int64_t *)(j->table + 3 * s->l.pieces);
@@ -356,8 +356,8 @@ static void IN_RING(evaluate)(const TfeHash *hash, const TfeHashKey *key, const 
     most = s->l.count + 2;
   int64_t batch = WALKS / most < BATCH ? WALKS / most : BATCH;
   for (int64_t i = 0; i < n; i += batch) {
-    IN_RING(Job) j = {hash,  key,   s, c + i, root + 2 * i, words + i * s->words,
-                      table, n - i < batch ? n - i : batch, role};
+    IN_RING(Job)
+    j = {hash, key, s, c + i, root + 2 * i, words + i * s->words, table, n - i < batch ? n - i : batch, role};
     memset(v->result, 0, sizeof v->result);
     if (s->l.pieces)
       IN_RING(add_pieces)(&j, v);

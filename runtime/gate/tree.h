@@ -35,7 +35,8 @@ static inline TfeNode tree_value(TfeNode s, uint64_t d, uint64_t block) {
 /* The dealer at an inner node of both parties, with the hashed children [direction][party]: writes the seed
  * correction, whose bit 0 is the control correction of the left child, returns that of the right one, and moves
  * both nodes to the child in direction a, towards the special leaf. */
-static inline uint64_t tree_correct(TfeNode node[2], const TfeNode child[2][2], uint64_t a, uint64_t words[2]) {
+static inline uint64_t tree_correct(TfeNode node[2], const TfeNode child[2][2], uint64_t a,
+                                    uint64_t words[2]) {
   TfeNode left = tree_xor(child[0][0], child[0][1]), right = tree_xor(child[1][0], child[1][1]);
   uint64_t t_left = (left.w[0] ^ a ^ 1) & 1, t_right = (right.w[0] ^ a) & 1;
   TfeNode seed = tree_choose(right, left, -a); /* the child away from it: both parties get the same there */

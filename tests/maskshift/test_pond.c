@@ -16,8 +16,8 @@
 
 #include "../../compiler/check.h"
 #include "../../compiler/expand.h"
-#include "../../compiler/rings.h"
 #include "../../compiler/pass.h"
+#include "../../compiler/rings.h"
 #include "../../runtime/prg.h"
 #include "interp.h"
 

@@ -423,7 +423,9 @@ static void division_reaches_the_kind(void **state) {
   op = last_of(check_in_gates("  print(reveal x / sum(x))"), OP_DIV);
   assert_int_equal(op->args.data[0]->at.kind, PLACE_PRIVATE);
   assert_int_equal(count_of(check_in_gates("  print(reveal x / p)"), OP_MUL), 1);
-  fails_with(arena_printf(arena, "%s  let n: private int = share at c { 3 }\n  print(reveal n // n)\n}\n", HEAD), "E0404");
+  fails_with(
+      arena_printf(arena, "%s  let n: private int = share at c { 3 }\n  print(reveal n // n)\n}\n", HEAD),
+      "E0404");
 }
 
 static void overloads_follow_the_struct(void **state) {

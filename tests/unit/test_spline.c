@@ -70,7 +70,8 @@ typedef struct Shares {
 
 static Shares run(const TfeHash *hash, const TfeSpline *l, const uint64_t *table, const uint64_t *c,
                   const uint64_t *r, int64_t n) {
-  uint64_t *root0 = new_random(2 * n), *root1 = new_random(2 * n), *words = new_random(tfe_spline_words(l) * n);
+  uint64_t *root0 = new_random(2 * n), *root1 = new_random(2 * n),
+           *words = new_random(tfe_spline_words(l) * n);
   Shares out = {{new_random(n), new_random(n)}};
   tfe_spline_key_with(hash, tfe_hash_default_key, words, r, root0, root1, n, l);
   tfe_spline_eval_with(hash, tfe_hash_default_key, out.share[0], c, root0, words, table, n, l, 0);
@@ -156,7 +157,8 @@ static void all_segments(void **unused) {
             for (int64_t i = 0; i < count * (degree + 1); i++)
               table[i] = (next() & 0xffffffffff) - 0x8000000000; /* at scale F - 8 */
             /* rounding of the factors, at the payload's scale, and of the payload, at the factors' */
-            check_all(tfe_hash(), &s, table, ldexp(2.0, (int)(s.payload_scale - s.shift)) + ldexp(8.0, 31 - (int)s.shift));
+            check_all(tfe_hash(), &s, table,
+                      ldexp(2.0, (int)(s.payload_scale - s.shift)) + ldexp(8.0, 31 - (int)s.shift));
           }
       }
 }
@@ -239,14 +241,15 @@ static void constant_time(void **unused) {
   s.linear = 1;
   table[2] = 1;
   int64_t w = tfe_spline_words(&s);
-  uint64_t *r = new_random(N), *c = new_random(N), *root = new_random(4 * N), *words = new_random(N * w), out[N];
+  uint64_t *r = new_random(N), *c = new_random(N), *root = new_random(4 * N), *words = new_random(N * w),
+           out[N];
   for (int tier = 1; tfe_hash_tier(tier); tier++) {
     VALGRIND_MAKE_MEM_UNDEFINED(r, N * 8);
     VALGRIND_MAKE_MEM_UNDEFINED(root, 4 * N * 8);
     tfe_spline_key_with(tfe_hash_tier(tier), tfe_hash_default_key, words, r, root, root + 2 * N, N, &s);
     for (int role = 0; role < 2; role++)
-      tfe_spline_eval_with(tfe_hash_tier(tier), tfe_hash_default_key, out, c, root + 2 * N * role, words, table,
-                           N, &s, role);
+      tfe_spline_eval_with(tfe_hash_tier(tier), tfe_hash_default_key, out, c, root + 2 * N * role, words,
+                           table, N, &s, role);
     VALGRIND_MAKE_MEM_DEFINED(r, N * 8);
     VALGRIND_MAKE_MEM_DEFINED(root, 4 * N * 8);
     VALGRIND_MAKE_MEM_DEFINED(words, (size_t)(N * w) * 8);
@@ -257,7 +260,7 @@ static void constant_time(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(all_pieces), cmocka_unit_test(all_segments), cmocka_unit_test(large),
+      cmocka_unit_test(all_pieces), cmocka_unit_test(all_segments),  cmocka_unit_test(large),
       cmocka_unit_test(shares),     cmocka_unit_test(constant_time),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
