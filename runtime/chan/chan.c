@@ -6,7 +6,9 @@
  *
  * Time-outs measure progress of what is waited for. A party that waits tells its peers so (ALIVE, with the
  * age of its wait), and they grant it the time that its own time-out needs to find the party at fault: so
- * the one that really hangs is named, and a circle of waits still ends. */
+ * the one that really hangs is named. What excuses its peer excuses a party too, less a second each time: a
+ * chain of waits holds, and a circle of them still ends. A party that still waits for others to connect
+ * (--wait) has the age 0. */
 #define _GNU_SOURCE
 #include <assert.h>
 #include <errno.h>
@@ -32,7 +34,7 @@ enum {
   CHAN_SWEEP = 64,               /* operations between looks at all peers */
 };
 #define CHAN_QUEUE (UINT64_C(16) << 30) /* bytes read in advance from any other peer */
-static const double spin_seconds = 50e-6, farewell_seconds = 2;
+static const double spin_seconds = 50e-6, farewell_seconds = 2, connecting_seconds = 0.1, excuse_seconds = 1;
 
 /* ---------------------------------------------------------------------------------------- birth and death */
 
@@ -423,11 +425,12 @@ static double chan_alive_interval(const TfeCtx *ctx) {
   return interval > 5 ? 5 : interval < 0.02 ? 0.02 : interval;
 }
 
-static void chan_say_alive(TfeCtx *ctx, double now) {
+/* since: when the wait began, as far as the peers must know. */
+static void chan_say_alive(TfeCtx *ctx, double now, double since, double interval) {
   TfeChan *chan = ctx->chan;
   uint8_t age[4];
-  double milliseconds = 1e3 * (now - chan->wait_since);
-  if (now - chan->alive_said < chan_alive_interval(ctx))
+  double milliseconds = 1e3 * (now - since);
+  if (now - chan->alive_said < interval)
     return;
   chan->alive_said = now;
   chan_put_word(age, milliseconds < 4e9 ? (uint32_t)milliseconds : UINT32_MAX);
@@ -477,9 +480,10 @@ static TfeStatus chan_wait_turn(TfeCtx *ctx, ChanWait *wait) {
   double left = from + ctx->timeout_seconds + grace - now;
   if (left <= 0)
     return chan_timed_out(ctx, wait);
-  chan_say_alive(ctx, now);
-  tfe_progress_tick(ctx);
+  double since = from - excuse_seconds > chan->wait_since ? from - excuse_seconds : chan->wait_since;
   double step = chan_alive_interval(ctx);
+  chan_say_alive(ctx, now, since, step);
+  tfe_progress_tick(ctx);
   step = step < left ? step : left;
   step = step < 0.25 ? step : 0.25;
   TRY(chan_turn(ctx, (int)(1e3 * step) + 1));
@@ -496,7 +500,7 @@ static TfeStatus chan_sweep(TfeCtx *ctx) {
   if (++chan->operations % CHAN_SWEEP != 0)
     return TFE_OK;
   chan->wait_since = conn_now();
-  chan_say_alive(ctx, chan->wait_since);
+  chan_say_alive(ctx, chan->wait_since, chan->wait_since, chan_alive_interval(ctx));
   tfe_progress_tick(ctx);
   chan->awaited = -1;
   TRY(chan_turn(ctx, 0));
@@ -509,10 +513,11 @@ TfeStatus tfe_chan_connect(TfeCtx *ctx) {
   double end = conn_now() + ctx->wait_seconds;
   while (!connect_complete(ctx)) {
     TRY(chan_health(ctx));
-    double left = end - conn_now();
+    double now = conn_now(), left = end - now;
     if (left <= 0)
       return connect_timed_out(ctx);
     connect_dial_due(ctx);
+    chan_say_alive(ctx, now, now, connecting_seconds);
     TRY(chan_turn(ctx, left < 0.02 ? (int)(1e3 * left) + 1 : 20));
   }
   return TFE_OK;
