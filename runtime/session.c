@@ -17,18 +17,14 @@
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
+#include "bytes.h"
 #include "chan/chan.h"
+#include "parameters.h"
 #include "prg.h"
 #include "progress.h"
 
-enum { CARD = 'C', OPENING = 'O', READY = 'R', NONCE = 32, PART = 8, BLIND = 16, TEXT_LIMIT = 64 << 10 };
+enum { CARD = 'C', OPENING = 'O', READY = 'R', NONCE = 32, PART = 8, BLIND = 16 };
 #define CARD_MAGIC UINT32_C(0x31656674) /* "tfe1" */
-
-/* A text inside a card; not ended by NUL. */
-typedef struct Text {
-  const char *at;
-  size_t length;
-} Text;
 
 typedef struct Card {
   uint8_t *raw; /* owned; the texts point into it */
@@ -53,58 +49,6 @@ typedef struct Session {
 } Session;
 
 /* ---------------------------------------------------------------------------------------- bytes of a card */
-
-typedef struct Writer {
-  uint8_t *at;
-} Writer;
-
-static void put_bytes(Writer *w, const void *data, size_t bytes) {
-  if (bytes > 0)
-    memcpy(w->at, data, bytes);
-  w->at += bytes;
-}
-
-static void put_number(Writer *w, uint64_t number, int bytes) {
-  for (int i = 0; i < bytes; i++)
-    *w->at++ = (uint8_t)(number >> 8 * i);
-}
-
-static void put_text(Writer *w, const char *text) {
-  put_number(w, strlen(text), 4);
-  put_bytes(w, text, strlen(text));
-}
-
-typedef struct Reader {
-  const uint8_t *at;
-  size_t left;
-  bool bad;
-} Reader;
-
-static const uint8_t *take_bytes(Reader *r, size_t bytes) {
-  if (r->bad || bytes > r->left) {
-    r->bad = true;
-    return NULL;
-  }
-  const uint8_t *at = r->at;
-  r->at += bytes;
-  r->left -= bytes;
-  return at;
-}
-
-static uint64_t take_number(Reader *r, int bytes) {
-  const uint8_t *at = take_bytes(r, (size_t)bytes);
-  uint64_t number = 0;
-  for (int i = 0; at != NULL && i < bytes; i++)
-    number |= (uint64_t)at[i] << 8 * i;
-  return number;
-}
-
-static Text take_text(Reader *r) {
-  size_t length = (size_t)take_number(r, 4);
-  if (length > TEXT_LIMIT)
-    r->bad = true;
-  return (Text){.at = (const char *)take_bytes(r, length), .length = length};
-}
 
 static const char *or_empty(const char *text) {
   return text ? text : "";
@@ -182,64 +126,24 @@ static bool session_read_card(Card *card, bool *comparable) {
 
 /* --------------------------------------------------------------------------------------------- comparison */
 
-/* For messages: printable, and not too long. */
-static const char *session_show(Text text, char out[128]) {
-  size_t length = text.length < 127 ? text.length : 127;
-  for (size_t i = 0; i < length; i++)
-    out[i] = text.at[i] >= ' ' && text.at[i] <= '~' ? text.at[i] : '?';
-  out[length] = '\0';
-  return out;
-}
-
-static bool session_same_text(Text a, Text b) {
-  return a.length == b.length && memcmp(a.at, b.at, a.length) == 0;
-}
-
-/* The line "name=value" number `index` of a card's parameters; false: there are fewer. */
-static bool session_parameter(const Card *card, int index, Text *name, Text *value) {
-  const char *at = card->parameters.at, *end = at + card->parameters.length;
-  while (at < end) {
-    const char *stop = memchr(at, '\n', (size_t)(end - at));
-    stop = stop ? stop : end;
-    const char *equals = memchr(at, '=', (size_t)(stop - at));
-    if (equals != NULL && index-- == 0) {
-      *name = (Text){at, (size_t)(equals - at)};
-      *value = (Text){equals + 1, (size_t)(stop - equals - 1)};
-      return true;
-    }
-    at = stop + 1;
-  }
-  return false;
-}
-
-/* A parameter that is not on a card has the value that the program's text gives it. */
-static const Text session_default = {"default", 7};
-
-static Text session_value(const Card *card, Text wanted) {
-  Text name, value;
-  for (int i = 0; session_parameter(card, i, &name, &value); i++)
-    if (session_same_text(name, wanted))
-      return value;
-  return session_default;
-}
-
 static void session_note_program(TfeCtx *ctx, const char *whose, const Card *card) {
   char hash[128], source[128], compiler[128];
-  session_show(card->hash, hash);
+  text_show(card->hash, hash);
   tfe_note(ctx, "%-7s %.4s %.4s %.4s %.4s …  %s, %s", whose, hash, hash + (strlen(hash) >= 4 ? 4 : 0),
            hash + (strlen(hash) >= 8 ? 8 : 0), hash + (strlen(hash) >= 12 ? 12 : 0),
-           session_show(card->source, source), session_show(card->compiler, compiler));
+           text_show(card->source, source), text_show(card->compiler, compiler));
 }
 
 /* Parameters on our card that have another value on theirs; if `theirs_only`, those that are only on theirs. */
 static void session_note_differences(TfeCtx *ctx, const Card *ours, const Card *theirs, bool theirs_only) {
   Text parameter, value;
   char name[128], a[128], b[128];
-  for (int i = 0; session_parameter(theirs_only ? theirs : ours, i, &parameter, &value); i++) {
-    Text here = session_value(ours, parameter), there = session_value(theirs, parameter);
-    if (!session_same_text(here, there) && (!theirs_only || here.at == session_default.at))
-      tfe_note(ctx, "they differ in: param %s (ours %s, theirs %s)", session_show(parameter, name),
-               session_show(here, a), session_show(there, b));
+  for (int i = 0; parameters_at((theirs_only ? theirs : ours)->parameters, i, &parameter, &value); i++) {
+    Text here = parameters_value(ours->parameters, parameter),
+         there = parameters_value(theirs->parameters, parameter);
+    if (!text_same(here, there) && (!theirs_only || here.at == parameters_default.at))
+      tfe_note(ctx, "they differ in: param %s (ours %s, theirs %s)", text_show(parameter, name),
+               text_show(here, a), text_show(there, b));
   }
 }
 
@@ -274,7 +178,7 @@ static void session_note_values(Session *s, const char *name, Text parameter, bo
     if (card->raw == NULL)
       continue;
     if (!seed)
-      session_show(session_value(card, parameter), shown);
+      text_show(parameters_value(card->parameters, parameter), shown);
     else if (card->has_seed)
       snprintf(shown, sizeof shown, "%" PRIu64, card->seed);
     else
@@ -294,18 +198,18 @@ static TfeStatus session_other_parameters(Session *s) {
 
 /* The programs are the same, so whoever set a parameter to its default agrees with whoever did not set it. */
 static TfeStatus session_compare_parameter(Session *s, Text parameter) {
-  Text set = session_default;
+  Text set = parameters_default;
   for (int64_t p = 0; p < s->count; p++) {
-    Text value = s->cards[p].raw ? session_value(&s->cards[p], parameter) : session_default;
-    if (value.at == session_default.at)
+    Text value = s->cards[p].raw ? parameters_value(s->cards[p].parameters, parameter) : parameters_default;
+    if (value.at == parameters_default.at)
       continue;
-    if (set.at == session_default.at)
+    if (set.at == parameters_default.at)
       set = value;
-    if (session_same_text(value, set))
+    if (text_same(value, set))
       continue;
     char name[128];
     TfeStatus status = session_other_parameters(s);
-    session_note_values(s, session_show(parameter, name), parameter, false);
+    session_note_values(s, text_show(parameter, name), parameter, false);
     tfe_help(s->ctx, "give every party the same --set %s=...", name);
     return status;
   }
@@ -319,7 +223,7 @@ static TfeStatus session_compare(Session *s) {
     if (card->raw == NULL)
       continue;
     Text name, value;
-    for (int i = 0; session_parameter(card, i, &name, &value); i++)
+    for (int i = 0; parameters_at(card->parameters, i, &name, &value); i++)
       TRY(session_compare_parameter(s, name));
     if (card->has_seed == ours->has_seed && card->seed == ours->seed)
       continue;
@@ -356,7 +260,7 @@ static TfeStatus session_take_card(Session *s, int64_t from, uint8_t *raw, size_
   bool comparable = false, whole = session_read_card(&card, &comparable);
   TfeStatus status = TFE_OK;
   if (comparable &&
-      (card.protocol != ours->protocol || card.abi != ours->abi || !session_same_text(card.hash, ours->hash)))
+      (card.protocol != ours->protocol || card.abi != ours->abi || !text_same(card.hash, ours->hash)))
     status =
         session_other_program(s, &card, s->heard[from] && card.party < s->count ? (int64_t)card.party : from);
   else if (!whole || card.party_count != s->count || card.party >= s->count)
