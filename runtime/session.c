@@ -17,13 +17,16 @@
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
+#include "batch.h"
 #include "bytes.h"
 #include "chan/chan.h"
+#include "dealt.h"
 #include "parameters.h"
 #include "prg.h"
 #include "progress.h"
 
 enum { CARD = 'C', OPENING = 'O', READY = 'R', NONCE = 32, PART = 8, BLIND = 16 };
+#define NO_DEALER UINT32_MAX
 #define CARD_MAGIC UINT32_C(0x31656674) /* "tfe1" */
 
 typedef struct Card {
@@ -33,7 +36,9 @@ typedef struct Card {
   Text hash, source, compiler, parameters;
   bool has_seed;
   uint64_t seed;
-  const uint8_t *nonce, *commitment, *links;
+  uint32_t dealer; /* whose batch it has; NO_DEALER: none */
+  uint64_t batch;  /* its number */
+  const uint8_t *nonce, *commitment, *batch_id, *links;
   bool opened;
   uint8_t part[PART];
 } Card;
@@ -41,9 +46,9 @@ typedef struct Card {
 typedef struct Session {
   TfeCtx *ctx;
   int64_t count;
-  const uint8_t *links; /* of this party */
-  Card *cards;          /* [count]; raw NULL: not known yet */
-  bool *heard;          /* [count] the peer's own card has come */
+  uint8_t *links; /* of this party, without a dealer that is not there */
+  Card *cards;    /* [count]; raw NULL: not known yet */
+  bool *heard;    /* [count] the peer's own card has come */
   uint8_t part[PART], blind[BLIND];
   uint8_t id[SHA256_DIGEST_LENGTH];
 } Session;
@@ -62,6 +67,14 @@ static void session_commitment(uint32_t party, const uint8_t part[PART], const u
   put_bytes(&w, part, PART);
   put_bytes(&w, blind, BLIND);
   SHA256(bytes, sizeof bytes, out);
+}
+
+static void session_put_batch(Writer *w, const TfeCtx *ctx) {
+  static const uint8_t none[BATCH_ID_BYTES];
+  int64_t dealer = tfe_dealt_dealer(ctx);
+  put_number(w, dealer >= 0 ? (uint64_t)dealer : NO_DEALER, 4);
+  put_number(w, dealer >= 0 ? tfe_dealt_number(ctx) : 0, 8);
+  put_bytes(w, dealer >= 0 ? tfe_dealt_id(ctx) : none, BATCH_ID_BYTES);
 }
 
 static TfeStatus session_own_card(Session *s, bool has_seed, uint64_t seed) {
@@ -94,6 +107,7 @@ static TfeStatus session_own_card(Session *s, bool has_seed, uint64_t seed) {
   put_number(&w, seed, 8);
   put_bytes(&w, nonce, NONCE);
   put_bytes(&w, commitment, sizeof commitment);
+  session_put_batch(&w, ctx);
   for (int64_t p = 0; p < s->count; p++)
     put_number(&w, p != ctx->party && s->links[p] != 0, 1);
   *card = (Card){.raw = raw, .raw_bytes = (size_t)(w.at - raw)};
@@ -120,6 +134,9 @@ static bool session_read_card(Card *card, bool *comparable) {
   card->seed = take_number(&r, 8);
   card->nonce = take_bytes(&r, NONCE);
   card->commitment = take_bytes(&r, SHA256_DIGEST_LENGTH);
+  card->dealer = (uint32_t)take_number(&r, 4);
+  card->batch = take_number(&r, 8);
+  card->batch_id = take_bytes(&r, BATCH_ID_BYTES);
   card->links = take_bytes(&r, card->party_count);
   return !r.bad && r.left == 0;
 }
@@ -235,6 +252,59 @@ static TfeStatus session_compare(Session *s) {
   return TFE_OK;
 }
 
+/* ------------------------------------------------------------------------------------------ dealt batches */
+
+/* A card that names a batch, or NULL. */
+static const Card *session_dealt(const Session *s) {
+  for (int64_t p = 0; p < s->count; p++)
+    if (s->cards[p].raw != NULL && s->cards[p].dealer != NO_DEALER)
+      return &s->cards[p];
+  return NULL;
+}
+
+static TfeStatus session_half_dealt(Session *s, const Card *with, const Card *without) {
+  TfeCtx *ctx = s->ctx;
+  const char *dealer = tfe_party_name(ctx, with->dealer), *waiting = tfe_party_name(ctx, without->party);
+  tfe_chan_blame(ctx, TFE_BATCH_DIFFERS, without->party);
+  TfeStatus status =
+      tfe_fail(ctx, TFE_BATCH_DIFFERS, "%s has a dealt batch of %s, and %s waits for %s itself",
+               tfe_party_name(ctx, with->party), dealer, waiting, dealer);
+  tfe_help(ctx, "give --dealt DIR to every party that is connected to %s, or to none", dealer);
+  return status;
+}
+
+static TfeStatus session_other_batch(Session *s, const Card *a, const Card *b) {
+  TfeCtx *ctx = s->ctx;
+  const Card *behind = a->batch <= b->batch ? a : b, *ahead = behind == a ? b : a;
+  const char *one = tfe_party_name(ctx, a->party), *other = tfe_party_name(ctx, b->party);
+  tfe_chan_blame(ctx, TFE_BATCH_DIFFERS, behind->party);
+  TfeStatus status = tfe_fail(ctx, TFE_BATCH_DIFFERS, "%s and %s have different batches", one, other);
+  tfe_note(ctx, "%s: %s of %s; %s: %s of %s", one, batch_name(a->batch, a->batch_id).text,
+           tfe_party_name(ctx, a->dealer), other, batch_name(b->batch, b->batch_id).text,
+           tfe_party_name(ctx, b->dealer));
+  if (a->dealer == b->dealer && a->batch != b->batch)
+    tfe_help(ctx, "name the batch: --dealt DIR/batch-%06" PRIu64 " at %s, or deal a new one for both",
+             ahead->batch, tfe_party_name(ctx, behind->party));
+  else
+    tfe_help(ctx, "all must have the files of one batch of one dealer; deal a new one");
+  return status;
+}
+
+/* As soon as two cards do not fit: the others might wait for somebody who is not to come. */
+static TfeStatus session_compare_batches(Session *s) {
+  const Card *with = session_dealt(s);
+  for (int64_t p = 0; with != NULL && p < s->count; p++) {
+    const Card *card = &s->cards[p];
+    if (card->raw == NULL)
+      continue;
+    if (card->dealer == NO_DEALER && card->links[with->dealer])
+      return session_half_dealt(s, with, card);
+    if (card->dealer != NO_DEALER && memcmp(card->batch_id, with->batch_id, BATCH_ID_BYTES) != 0)
+      return session_other_batch(s, with, card);
+  }
+  return TFE_OK;
+}
+
 /* ----------------------------------------------------------------------------------------------- flooding */
 
 static TfeStatus session_pass_on(Session *s, int64_t except, const void *data, size_t bytes) {
@@ -263,7 +333,8 @@ static TfeStatus session_take_card(Session *s, int64_t from, uint8_t *raw, size_
       (card.protocol != ours->protocol || card.abi != ours->abi || !text_same(card.hash, ours->hash)))
     status =
         session_other_program(s, &card, s->heard[from] && card.party < s->count ? (int64_t)card.party : from);
-  else if (!whole || card.party_count != s->count || card.party >= s->count)
+  else if (!whole || card.party_count != s->count || card.party >= s->count ||
+           (card.dealer != NO_DEALER && card.dealer >= s->count))
     status = session_bad(s, from, "a broken greeting");
   else if (!s->heard[from] && card.party != from)
     status = session_bad(s, from, "its key is that of another party than it says it is");
@@ -279,7 +350,8 @@ static TfeStatus session_take_card(Session *s, int64_t from, uint8_t *raw, size_
   }
   s->heard[from] = true;
   *place = card;
-  return session_pass_on(s, from, raw, bytes);
+  TRY(session_pass_on(s, from, raw, bytes));
+  return session_compare_batches(s);
 }
 
 static TfeStatus session_take_opening(Session *s, int64_t from, const uint8_t *raw, size_t bytes) {
@@ -389,10 +461,18 @@ static TfeStatus session_pair_key(Session *s, int64_t peer) {
 static TfeStatus session_keys(Session *s, bool has_seed, uint64_t seed) {
   TfeCtx *ctx = s->ctx;
   uint8_t own[TFE_KEY_BYTES], digest[SHA256_DIGEST_LENGTH];
+  const char *hash = ctx->program->hash;
+  const Card *dealt = session_dealt(s);
+  uint64_t public_seed = 0;
   TRY(session_digest(s, "tfe session", false, s->id));
   TRY(session_digest(s, "tfe comparison keys", false, digest));
   memcpy(ctx->hash_key, digest, sizeof ctx->hash_key);
   TRY(session_digest(s, "tfe public seed", true, digest));
+  memcpy(&public_seed, digest, sizeof public_seed);
+  if (dealt != NULL) {
+    batch_hash_key(hash, dealt->batch_id, ctx->hash_key);
+    public_seed = batch_public_seed(hash, dealt->batch_id);
+  }
   if (ctx->keys == NULL)
     TRY(tfe_keys_init(ctx));
   for (int64_t p = 0; p < s->count; p++)
@@ -402,8 +482,6 @@ static TfeStatus session_keys(Session *s, bool has_seed, uint64_t seed) {
     return tfe_fail(ctx, TFE_SYSTEM, "the operating system gives no random numbers");
   TfeStatus status = tfe_keys_set(ctx, ctx->party, own);
   OPENSSL_cleanse(own, sizeof own);
-  uint64_t public_seed = 0;
-  memcpy(&public_seed, digest, sizeof public_seed);
   tfe_keys_set_public(ctx, has_seed ? seed : public_seed);
   char text[17];
   for (int i = 0; i < 8; i++)
@@ -415,15 +493,16 @@ static TfeStatus session_keys(Session *s, bool has_seed, uint64_t seed) {
 
 TfeStatus tfe_session_start(TfeCtx *ctx, bool has_seed, uint64_t seed) {
   const TfeProgram *program = ctx->program;
-  Session s = {.ctx = ctx,
-               .count = program->party_count,
-               .links = program->links + ctx->member * program->party_count};
+  Session s = {.ctx = ctx, .count = program->party_count};
   bool comparable = false;
+  s.links = malloc((size_t)s.count);
   s.cards = calloc((size_t)s.count, sizeof *s.cards);
   s.heard = calloc((size_t)s.count, sizeof *s.heard);
   TfeStatus status = TFE_OK;
-  if (s.cards == NULL || s.heard == NULL)
+  if (s.links == NULL || s.cards == NULL || s.heard == NULL)
     status = tfe_fail(ctx, TFE_MEMORY, "memory ran out");
+  for (int64_t p = 0; status == TFE_OK && p < s.count; p++)
+    s.links[p] = p == tfe_dealt_dealer(ctx) ? 0 : program->links[ctx->member * s.count + p];
   if (status == TFE_OK)
     status = session_own_card(&s, has_seed, has_seed ? seed : 0);
   if (status == TFE_OK && !session_read_card(&s.cards[ctx->party], &comparable))
@@ -438,6 +517,7 @@ TfeStatus tfe_session_start(TfeCtx *ctx, bool has_seed, uint64_t seed) {
     free(s.cards[p].raw);
   free(s.cards);
   free(s.heard);
+  free(s.links);
   OPENSSL_cleanse(&s, sizeof s);
   return status;
 }

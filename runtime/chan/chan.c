@@ -21,6 +21,8 @@
 
 #include <openssl/crypto.h>
 
+#include "../deal.h"
+#include "../dealt.h"
 #include "../include/abi.h"
 #include "../pack.h"
 #include "../progress.h"
@@ -44,7 +46,7 @@ static TfeStatus chan_allocate(TfeCtx *ctx, int64_t count) {
   TRY(tfe_alloc(ctx, sizeof *chan, &chan));
   ctx->chan = chan;
   chan->listen_fd = -1;
-  chan->awaited = chan->told_by = chan->culprit = -1;
+  chan->awaited = chan->told_by = chan->culprit = chan->dealt_by = chan->dealer = -1;
   chan->count = count;
   TRY(tfe_alloc(ctx, (size_t)count * sizeof *chan->links, &chan->links));
   TRY(tfe_alloc(ctx, slots * sizeof *chan->polls, &chan->polls));
@@ -67,11 +69,15 @@ TfeStatus tfe_chan_init(TfeCtx *ctx, const TfePeer *peers, const TfeIdentity *me
   const uint8_t *flags = program->links + ctx->member * program->party_count;
   for (int64_t p = 0; p < chan->count; p++) {
     chan->links[p].where = &peers[p];
-    chan->links[p].flags = p == ctx->party ? 0 : flags[p];
+    chan->links[p].flags = p == ctx->party || p == tfe_dealt_dealer(ctx) ? 0 : flags[p];
   }
   TRY(chan_tls_setup(ctx, me, &chan->setup));
   TRY(shape_new(ctx, &chan->shape));
   return connect_listen(ctx);
+}
+
+TfeStatus tfe_chan_init_dealing(TfeCtx *ctx) {
+  return chan_allocate(ctx, ctx->program->party_count);
 }
 
 static void chan_forget_controls(ChanLink *link) {
@@ -186,6 +192,14 @@ static bool chan_take_control(TfeCtx *ctx, int64_t peer, FrameHead head, const u
       return false;
     link->alive_in += TFE_HEADER_BYTES + head.bytes;
     link->excused = conn_now() - 1e-3 * chan_word(data);
+    return true;
+  case CHAN_DEALT:
+    if (head.bytes != 4 || chan_word(data) >= chan->count)
+      return false;
+    if (chan->dealt_by < 0) {
+      chan->dealt_by = peer;
+      chan->dealer = chan_word(data);
+    }
     return true;
   default: return false;
   }
@@ -366,7 +380,8 @@ static TfeStatus chan_told(TfeCtx *ctx) {
   } else if (!itself && reason == TFE_UNREACHABLE) {
     status = tfe_fail(ctx, TFE_UNREACHABLE, "%s cannot be reached by %s", name, teller);
   } else {
-    bool differ = reason == TFE_PROGRAM_DIFFERS || reason == TFE_PARAMETERS_DIFFER;
+    bool differ =
+        reason == TFE_PROGRAM_DIFFERS || reason == TFE_PARAMETERS_DIFFER || reason == TFE_BATCH_DIFFERS;
     status = tfe_fail(ctx, differ ? (TfeStatusCode)reason : TFE_LOST_PEER, "%s stopped %s: %s (%s)", name,
                       chan_when(chan), chan_page(reason), tfe_status_code(reason));
   }
@@ -513,6 +528,7 @@ TfeStatus tfe_chan_connect(TfeCtx *ctx) {
   double end = conn_now() + ctx->wait_seconds;
   while (!connect_complete(ctx)) {
     TRY(chan_health(ctx));
+    TRY(connect_check_dealt(ctx));
     double now = conn_now(), left = end - now;
     if (left <= 0)
       return connect_timed_out(ctx);
@@ -616,9 +632,11 @@ static TfeStatus chan_assemble(TfeCtx *ctx, FrameHead head, const TfePart *parts
   return TFE_OK;
 }
 
-/* Until the kernel has taken the whole message. */
-static TfeStatus chan_flush(TfeCtx *ctx, int64_t peer) {
+/* Until the kernel has taken the whole message, which is chan->message. */
+static TfeStatus chan_flush(TfeCtx *ctx, int64_t peer, size_t bytes) {
   ChanLink *link = &ctx->chan->links[peer];
+  link->conn->plain = ctx->chan->message;
+  link->conn->plain_left = bytes;
   conn_push(link->conn);
   if (!link->conn->mute && !conn_wants_out(link->conn) && link->lost == TFE_OK)
     return TFE_OK;
@@ -648,22 +666,30 @@ static void chan_shrink_message(TfeChan *chan) {
 
 TfeStatus tfe_send(TfeCtx *ctx, int64_t peer, int64_t number, const TfePart *parts, int64_t count) {
   TfeChan *chan = ctx->chan;
-  Conn *conn = chan->links[peer].conn;
-  assert(conn != NULL && number >= 0 && number < FRAME_CONTROL);
+  assert((chan->links[peer].conn != NULL || ctx->deal != NULL) && number >= 0 && number < FRAME_CONTROL);
   FrameHead head = {.bytes = chan_payload_bytes(parts, count),
                     .number = (uint32_t)number,
                     .clock = ctx->counters.clock + 1};
   TRY(chan_sweep(ctx));
   TRY(chan_assemble(ctx, head, parts, count));
-  conn->plain = chan->message;
-  conn->plain_left = TFE_HEADER_BYTES + (size_t)head.bytes;
+  size_t bytes = TFE_HEADER_BYTES + (size_t)head.bytes;
   ctx->counters.messages_sent++;
-  ctx->counters.bytes_sent += TFE_HEADER_BYTES + head.bytes;
+  ctx->counters.bytes_sent += bytes;
   if (head.clock > chan->largest_sent)
     chan->largest_sent = head.clock;
-  TRY(chan_flush(ctx, peer));
+  TRY(ctx->deal ? tfe_deal_write(ctx, peer, chan->message, bytes) : chan_flush(ctx, peer, bytes));
   chan_shrink_message(chan);
   return TFE_OK;
+}
+
+/* Is this the header of the message that is due? */
+static bool chan_due(FrameHead expected, FrameHead head, char why[200]) {
+  if (head.number != expected.number)
+    snprintf(why, 200, "message %u was due, message %u came", expected.number, head.number);
+  else if (head.bytes != expected.bytes)
+    snprintf(why, 200, "message %u must have %llu bytes, and has %llu", head.number,
+             (unsigned long long)expected.bytes, (unsigned long long)head.bytes);
+  return head.number == expected.number && head.bytes == expected.bytes;
 }
 
 /* FRAME_FOUND: the message is here whole. Its header is checked as soon as it has come, before anything is
@@ -675,19 +701,24 @@ static TfeStatus chan_look(TfeCtx *ctx, int64_t peer, FrameHead expected, FrameH
   *payload = NULL;
   if (found == FRAME_MORE)
     return TFE_OK;
+  char why[200] = "it sends what is not of this protocol";
+  if (found == FRAME_BAD || !chan_due(expected, *head, why))
+    return chan_lost(ctx, peer, TFE_PEER_DATA, why);
+  *payload = frame_payload(&link->conn->in, *head);
+  return TFE_OK;
+}
+
+/* The next message of the batch that stands for its dealer. */
+static TfeStatus chan_read_dealt(TfeCtx *ctx, FrameHead expected, FrameHead *head, const uint8_t **payload) {
+  uint8_t bytes[TFE_HEADER_BYTES];
   char why[200];
-  if (found == FRAME_BAD)
-    snprintf(why, sizeof why, "it sends what is not of this protocol");
-  else if (head->number != expected.number)
-    snprintf(why, sizeof why, "message %u was due, message %u came", expected.number, head->number);
-  else if (head->bytes != expected.bytes)
-    snprintf(why, sizeof why, "message %u must have %llu bytes, and has %llu", head->number,
-             (unsigned long long)expected.bytes, (unsigned long long)head->bytes);
-  else {
-    *payload = frame_payload(&link->conn->in, *head);
-    return TFE_OK;
-  }
-  return chan_lost(ctx, peer, TFE_PEER_DATA, why);
+  TRY(tfe_dealt_read(ctx, bytes, sizeof bytes));
+  *head = frame_read_head(bytes);
+  if (!chan_due(expected, *head, why))
+    return tfe_dealt_wrong(ctx, why);
+  TRY(chan_reserve_message(ctx, (size_t)head->bytes));
+  *payload = ctx->chan->message;
+  return tfe_dealt_read(ctx, ctx->chan->message, (size_t)head->bytes);
 }
 
 static TfeStatus chan_await(TfeCtx *ctx, int64_t peer, FrameHead expected, FrameHead *head,
@@ -729,18 +760,27 @@ static TfeStatus chan_await(TfeCtx *ctx, int64_t peer, FrameHead expected, Frame
   }
 }
 
-TfeStatus tfe_recv(TfeCtx *ctx, int64_t peer, int64_t number, const TfePart *parts, int64_t count) {
-  ChanLink *link = &ctx->chan->links[peer];
-  assert(link->conn != NULL && number >= 0 && number < FRAME_CONTROL);
-  FrameHead expected = {.bytes = chan_payload_bytes(parts, count), .number = (uint32_t)number}, head;
-  const uint8_t *at = NULL;
-  TRY(chan_sweep(ctx));
-  TRY(chan_await(ctx, peer, expected, &head, &at));
+static void chan_unpack(const TfePart *parts, int64_t count, const uint8_t *at) {
   for (int64_t i = 0; i < count; i++) {
     tfe_unpack(parts[i].data, at, parts[i].count, parts[i].bits);
     at += tfe_pack_bytes(parts[i].count, parts[i].bits);
   }
-  frame_drop(&link->conn->in, head);
+}
+
+TfeStatus tfe_recv(TfeCtx *ctx, int64_t peer, int64_t number, const TfePart *parts, int64_t count) {
+  ChanLink *link = &ctx->chan->links[peer];
+  bool dealt = peer == tfe_dealt_dealer(ctx);
+  assert((link->conn != NULL || dealt) && number >= 0 && number < FRAME_CONTROL);
+  FrameHead expected = {.bytes = chan_payload_bytes(parts, count), .number = (uint32_t)number}, head;
+  const uint8_t *payload = NULL;
+  TRY(chan_sweep(ctx));
+  TRY(dealt ? chan_read_dealt(ctx, expected, &head, &payload)
+            : chan_await(ctx, peer, expected, &head, &payload));
+  chan_unpack(parts, count, payload);
+  if (dealt)
+    chan_shrink_message(ctx->chan);
+  else
+    frame_drop(&link->conn->in, head);
   ctx->counters.messages_received++;
   ctx->counters.bytes_received += TFE_HEADER_BYTES + head.bytes;
   if (head.clock > ctx->counters.clock)
