@@ -181,6 +181,12 @@ static bool connect_say_dealt(TfeCtx *ctx, Conn *conn) {
   return dealer < 0 || conn_control(conn, FRAME_CONTROL + CHAN_DEALT, word, sizeof word);
 }
 
+/* Is this the key of the dealer whose batch we have? */
+static bool connect_is_dealer(const TfeCtx *ctx, const uint8_t key[32]) {
+  int64_t dealer = tfe_dealt_dealer(ctx);
+  return dealer >= 0 && memcmp(key, ctx->chan->peers[dealer].key, 32) == 0;
+}
+
 /* The party among those that dial us to which this connection belongs; -1 none, and *why. */
 static int64_t connect_whose(TfeCtx *ctx, Conn *conn, TfeStatus *status, char *why, size_t size) {
   TfeChan *chan = ctx->chan;
@@ -191,6 +197,11 @@ static int64_t connect_whose(TfeCtx *ctx, Conn *conn, TfeStatus *status, char *w
     bool dials = link->flags != 0 && !(link->flags & TFE_LINK_DIAL);
     if (dials && link->where->has_key && has_key && memcmp(key, link->where->key, sizeof key) == 0)
       return p;
+  }
+  if (has_key && connect_is_dealer(ctx, key)) {
+    *status = TFE_BATCH_DIFFERS;
+    snprintf(why, size, "%s has a dealt batch in its place", ctx->name);
+    return -1;
   }
   *status = TFE_WRONG_KEY;
   char name[80];
@@ -404,6 +415,9 @@ static void connect_refused(TfeCtx *ctx, int64_t peer, const uint8_t *words, siz
            text);
   if (status == TFE_DUPLICATE) {
     tfe_help(ctx, "another %s runs already; stop it first", ctx->binary);
+  } else if (status == TFE_BATCH_DIFFERS) {
+    tfe_help(ctx,
+             "this party is not needed in this run; to compute with it, start all others without --dealt");
   } else if (status == TFE_CERTIFICATE) {
     tfe_help(ctx, "--cert must name a certificate in force, of an authority that %s knows", name);
   } else if (status == TFE_WRONG_KEY && ctx->chan->me->has_public_key) {
