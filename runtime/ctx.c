@@ -58,6 +58,14 @@ TfeStatus tfe_ctx_init(TfeCtx *ctx, const TfeProgram *program, int64_t member) {
   return TFE_OK;
 }
 
+void tfe_ctx_rewind(TfeCtx *ctx) {
+  OPENSSL_cleanse(ctx->arena, (size_t)ctx->program->arena_words * sizeof *ctx->arena);
+  if (ctx->loop_passes)
+    memset(ctx->loop_passes, 0, (size_t)ctx->loop_capacity * sizeof *ctx->loop_passes);
+  ctx->counters = (TfeCounters){0};
+  ctx->site = -1;
+}
+
 void tfe_ctx_free(TfeCtx *ctx) {
   tfe_keys_free(ctx);
   if (ctx->program) {

@@ -2,6 +2,7 @@
  * owns one member and alone looks inside it:
  *   chan     chan/     connections to the peers          io       file/ bindings of inputs and outputs
  *   keys     prg.c     keys shared with the peers        progress progress.c
+ *   deal     deal.c    batch being dealt                 dealt    dealt.c  batch in place of its producer
  */
 #ifndef TFE_CTX_H
 #define TFE_CTX_H
@@ -17,6 +18,8 @@ typedef struct TfeChan TfeChan;         /* chan/chan.h */
 typedef struct TfeKeys TfeKeys;         /* prg.h */
 typedef struct TfeIo TfeIo;             /* file/io.h */
 typedef struct TfeProgress TfeProgress; /* progress.h */
+typedef struct TfeDeal TfeDeal;         /* deal.h */
+typedef struct TfeDealt TfeDealt;       /* dealt.h */
 
 /* What a party counted, to be compared with the program's `expected`. */
 typedef struct TfeCounters {
@@ -41,6 +44,8 @@ struct TfeCtx {
   TfeKeys *keys;
   TfeIo *io;
   TfeProgress *progress;
+  TfeDeal *deal;        /* NULL: what is sent goes to the peers */
+  TfeDealt *dealt;      /* NULL: every producer is there itself */
   uint8_t hash_key[16]; /* of the session, public: for comparison keys (gate/hash.h) */
   /* the first error */
   TfeStatus error;
@@ -65,6 +70,8 @@ const char *tfe_site_text(const TfeCtx *ctx, int64_t site);
 void tfe_note_site(TfeCtx *ctx, int64_t site);
 
 TfeStatus tfe_ctx_init(TfeCtx *ctx, const TfeProgram *program, int64_t member) TFE_MUST_USE;
+/* For another run of the program in the same context: memory, loops and counters as after tfe_ctx_init. */
+void tfe_ctx_rewind(TfeCtx *ctx);
 /* Wipes and frees. */
 void tfe_ctx_free(TfeCtx *ctx);
 /* Memory that counts, can be limited in tests, and is wiped on free. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dealt.h"
 #include "identity.h"
 
 enum { HOSTS_FILE_LIMIT = 1 << 20, HOSTS_TEXT_BYTES = 512 };
@@ -313,7 +314,7 @@ TfeStatus tfe_hosts_check(TfeCtx *ctx, const char *shown, const TfePeer *peers, 
   const uint8_t *links = program->links + ctx->member * program->party_count;
   for (int64_t p = 0; p < program->party_count; p++) {
     const char *name = tfe_party_name(ctx, p);
-    if (links[p] == 0 || p == ctx->party)
+    if (links[p] == 0 || p == ctx->party || p == tfe_dealt_dealer(ctx))
       continue;
     if ((links[p] & TFE_LINK_DIAL) && peers[p].host[0] == '\0') {
       TfeStatus status = tfe_fail(ctx, TFE_HOSTS, "the address of %s is not known", name);

@@ -23,7 +23,7 @@ TfeStatus tfe_hosts_parse(TfeCtx *ctx, const char *shown, const char *text, size
 TfeStatus tfe_hosts_override(TfeCtx *ctx, const char *text, TfePeer *peers) TFE_MUST_USE;
 /* "host:port" or "[v6]:port" into peer->host and ->port; false if it is neither. */
 bool tfe_hosts_address(const char *text, TfePeer *peer);
-/* Everything the links of this party need is there: addresses to dial and to listen on, keys unless
+/* Everything the links of this party need (but that with a dealer whose batch it has) is there: addresses to dial and to listen on, keys unless
  * `authority`; and no two parties have one key. `shown` may be NULL: no hosts file was given. */
 TfeStatus tfe_hosts_check(TfeCtx *ctx, const char *shown, const TfePeer *peers, bool authority) TFE_MUST_USE;
 

@@ -247,6 +247,32 @@ TfeStatus tfe_identity_load_pki(TfeCtx *ctx, const char *certificate, const char
   return status;
 }
 
+/* --------------------------------------------------------------------------------------------- signatures */
+
+TfeStatus tfe_identity_sign(TfeCtx *ctx, const TfeIdentity *identity, const void *data, size_t bytes,
+                            uint8_t signature[TFE_IDENTITY_SIGNATURE_BYTES]) {
+  EVP_MD_CTX *sign = EVP_MD_CTX_new();
+  size_t length = TFE_IDENTITY_SIGNATURE_BYTES;
+  bool good = sign != NULL && EVP_DigestSignInit(sign, NULL, NULL, NULL, identity->key) == 1 &&
+              EVP_DigestSign(sign, signature, &length, data, bytes) == 1 &&
+              length == TFE_IDENTITY_SIGNATURE_BYTES;
+  EVP_MD_CTX_free(sign);
+  return good ? TFE_OK : identity_crypto_failed(ctx, "cannot sign");
+}
+
+bool tfe_identity_verify(const uint8_t key[TFE_IDENTITY_KEY_BYTES], const void *data, size_t bytes,
+                         const uint8_t signature[TFE_IDENTITY_SIGNATURE_BYTES]) {
+  EVP_PKEY *public_key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key, TFE_IDENTITY_KEY_BYTES);
+  EVP_MD_CTX *verify = EVP_MD_CTX_new();
+  bool good = public_key != NULL && verify != NULL &&
+              EVP_DigestVerifyInit(verify, NULL, NULL, NULL, public_key) == 1 &&
+              EVP_DigestVerify(verify, signature, TFE_IDENTITY_SIGNATURE_BYTES, data, bytes) == 1;
+  EVP_MD_CTX_free(verify);
+  EVP_PKEY_free(public_key);
+  ERR_clear_error();
+  return good;
+}
+
 /* ------------------------------------------------------------------------------------------------- keygen */
 
 /* The PEM text of the key, whole or not at all, under `path`. link() refuses an existing name, rename()

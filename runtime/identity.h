@@ -12,7 +12,7 @@
 
 #include "ctx.h"
 
-enum { TFE_IDENTITY_KEY_BYTES = 32, TFE_IDENTITY_TEXT_BYTES = 56 };
+enum { TFE_IDENTITY_KEY_BYTES = 32, TFE_IDENTITY_TEXT_BYTES = 56, TFE_IDENTITY_SIGNATURE_BYTES = 64 };
 
 typedef struct TfeIdentity {
   EVP_PKEY *key;
@@ -36,6 +36,12 @@ void tfe_identity_free(TfeIdentity *identity);
  * replaces it in one step. */
 TfeStatus tfe_identity_keygen(TfeCtx *ctx, const char *path, bool renew,
                               uint8_t public_key[TFE_IDENTITY_KEY_BYTES]) TFE_MUST_USE;
+
+/* Ed25519. sign: only with has_public_key. */
+TfeStatus tfe_identity_sign(TfeCtx *ctx, const TfeIdentity *identity, const void *data, size_t bytes,
+                            uint8_t signature[TFE_IDENTITY_SIGNATURE_BYTES]) TFE_MUST_USE;
+bool tfe_identity_verify(const uint8_t key[TFE_IDENTITY_KEY_BYTES], const void *data, size_t bytes,
+                         const uint8_t signature[TFE_IDENTITY_SIGNATURE_BYTES]);
 
 /* "tfe1:..." of a public key, whole or as "tfe1:3vQ0...9xKf" for messages; and back. */
 void tfe_identity_text(const uint8_t key[TFE_IDENTITY_KEY_BYTES], char text[TFE_IDENTITY_TEXT_BYTES]);

@@ -19,6 +19,7 @@ typedef enum OptionKind {
   INDEX,
   DESCRIPTOR,
   SEED,
+  COUNT,
   PROGRESS,
   TIME,
   RATE
@@ -50,6 +51,10 @@ static const Option options_table[] = {
     {"output", 0, TEXTS, AT(outputs), 0, "NAME=FILE|-", "where an output goes; repeatable"},
     {"program", 0, TEXT, AT(program), 0, "HASH", "refuse to run if this is not the program's hash"},
     {"seed", 0, SEED, AT(seed), 0, "N", "seed of public randomness, the same at all parties (tests)"},
+    {"deal", 0, TEXT, AT(deal), 0, "DIR",
+     "run ahead, without a network: write what is sent as a batch into DIR"},
+    {"deal-count", 0, COUNT, AT(deal_count), 0, "N", "--deal: how many batches (1)"},
+    {"dealt", 0, TEXT, AT(dealt), 0, "DIR", "read from a batch, used once, what its dealer would send"},
     {"progress", 0, PROGRESS, AT(progress), 0, "MODE", "auto, bar, lines, json or none"},
     {"log", 0, TEXT, AT(log), 0, "FILE", "append what happens to FILE"},
     {"stats", 0, TEXT, AT(stats), 0, "FILE", "write rounds, messages and bytes to FILE as JSON"},
@@ -154,6 +159,11 @@ static TfeStatus options_set(TfeCtx *ctx, TfeOptions *options, const Option *opt
       return options_wrong(ctx, option, value, "a number from 0");
     options->has_seed = true;
     return TFE_OK;
+  case COUNT:
+    if (!options_number(value, INT32_MAX, &number) || number == 0)
+      return options_wrong(ctx, option, value, "a number from 1");
+    *(int64_t *)member = (int64_t)number;
+    return TFE_OK;
   }
   return TFE_OK;
 }
@@ -209,6 +219,20 @@ static const char *options_environment(const char *name) {
   return value && *value ? value : NULL;
 }
 
+static TfeStatus options_check_deal(TfeCtx *ctx, const TfeOptions *options) {
+  if (options->deal == NULL && options->deal_count != 0)
+    return tfe_fail(ctx, TFE_USAGE, "--deal-count belongs to --deal");
+  if (options->deal != NULL && options->dealt != NULL)
+    return tfe_fail(ctx, TFE_USAGE, "--deal writes batches and --dealt reads one: give one of them");
+  if (options->deal != NULL && options->command != TFE_COMMAND_RUN)
+    return tfe_fail(ctx, TFE_USAGE, "--deal is a run of its own, and does not go with other commands");
+  if (options->deal == NULL || options->authority == NULL)
+    return TFE_OK;
+  TfeStatus status = tfe_fail(ctx, TFE_USAGE, "--deal signs with a pinned key: --cert and --ca have no use");
+  tfe_help(ctx, "make a key with `keygen`, and put its line into hosts.toml of those who get the batches");
+  return status;
+}
+
 static TfeStatus options_check(TfeCtx *ctx, const TfeOptions *options) {
   const TfePartyDecl *self = &ctx->program->party_decls[ctx->program->self];
   bool names_file = options->file != NULL || options->key != NULL;
@@ -228,6 +252,7 @@ static TfeStatus options_check(TfeCtx *ctx, const TfeOptions *options) {
   }
   if ((options->certificate == NULL) != (options->authority == NULL))
     return tfe_fail(ctx, TFE_USAGE, "--cert and --ca go together");
+  TRY(options_check_deal(ctx, options));
   if (options->command != TFE_COMMAND_KEYGEN && (options->renew || options->file != NULL)) {
     TfeStatus status = tfe_fail(ctx, TFE_USAGE, "--renew and -o belong to keygen");
     tfe_help(ctx, "outputs of the program are named with --output NAME=FILE");

@@ -28,10 +28,11 @@ typedef struct TfeOptions {
   TfeCommand command;
   bool has_index;
   int64_t index; /* member of the family */
-  const char *hosts, *listen, *key, *certificate, *authority, *program, *log, *stats, *file;
+  const char *hosts, *listen, *key, *certificate, *authority, *program, *log, *stats, *file, *deal, *dealt;
   TfeTexts overrides; /* --host */
   TfeTexts inputs, outputs;
-  int listen_fd; /* -1: none */
+  int64_t deal_count; /* 0: not given */
+  int listen_fd;      /* -1: none */
   bool has_seed;
   uint64_t seed;
   TfeProgressMode progress;

@@ -1,7 +1,8 @@
 /* main() of every party executable. Reads top down: what the command line wants; then, for a run, the
  * steps in order: inputs are looked at before anybody is connected, the program runs only after all
  * parties agreed that it is the same one, its costs are compared with what the compiler promised, and
- * outputs take their names only after all that. */
+ * outputs take their names only after all that. A producer can do its part ahead (--deal), and others read
+ * what it dealt (--dealt). */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <inttypes.h>
@@ -17,6 +18,8 @@
 
 #include "chan/chan.h"
 #include "ctx.h"
+#include "deal.h"
+#include "dealt.h"
 #include "file/io.h"
 #include "hosts.h"
 #include "identity.h"
@@ -31,6 +34,7 @@ typedef struct Party {
   TfePeer *peers;
   TfeIdentity *identity;
   double started;
+  char ledger[600]; /* of used batches */
 } Party;
 
 static double party_seconds(void) {
@@ -116,7 +120,9 @@ static TfeStatus party_permitted(const Party *party, TfeCtx *ctx) {
     tfe_help(ctx, "--allow-clear runs it nevertheless, on data that everybody may see");
     return status;
   }
-  return TFE_OK;
+  if (options->deal != NULL)
+    return tfe_deal_permitted(ctx);
+  return options->dealt != NULL ? tfe_dealt_permitted(ctx) : TFE_OK;
 }
 
 /* A printed line takes the place of the progress bar, which comes back below it. */
@@ -148,6 +154,22 @@ static bool party_linked(const TfeCtx *ctx) {
   return false;
 }
 
+static const char *party_key(const Party *party, char text[512]) {
+  return party->options.key ? party->options.key : party_key_file(party, text);
+}
+
+static TfeStatus party_dealt(Party *party) {
+  const TfeOptions *options = &party->options;
+  char text[512];
+  const char *key = party_key(party, text);
+  if (options->dealt == NULL)
+    return TFE_OK;
+  if ((size_t)snprintf(party->ledger, sizeof party->ledger, "%s.used", key) >= sizeof party->ledger)
+    return tfe_fail(&party->ctx, TFE_KEY_FILE, "the name of the key file is too long");
+  return tfe_dealt_open(&party->ctx, options->dealt, party->ledger, party->peers, options->has_seed,
+                        options->seed);
+}
+
 static TfeStatus party_hosts(Party *party) {
   TfeCtx *ctx = &party->ctx;
   const TfeOptions *options = &party->options;
@@ -164,6 +186,7 @@ static TfeStatus party_hosts(Party *party) {
     tfe_help(ctx, "write ADDR:PORT, as in 0.0.0.0:7700 or [::]:7700");
     return status;
   }
+  TRY(party_dealt(party));
   return tfe_hosts_check(ctx, file, party->peers, options->authority != NULL);
 }
 
@@ -172,7 +195,7 @@ static TfeStatus party_identity(Party *party) {
   const TfeOptions *options = &party->options;
   const TfePeer *own = &party->peers[ctx->party];
   char text[512];
-  const char *key = options->key ? options->key : party_key_file(party, text);
+  const char *key = party_key(party, text);
   if (options->authority != NULL)
     TRY(tfe_identity_load_pki(ctx, options->certificate, key, options->authority, &party->identity));
   else
@@ -265,17 +288,8 @@ static TfeStatus party_stats(Party *party) {
   return TFE_OK;
 }
 
-static TfeStatus party_run(Party *party) {
+static TfeStatus party_program(Party *party) {
   TfeCtx *ctx = &party->ctx;
-  const TfeOptions *options = &party->options;
-  TRY(tfe_progress_init(ctx, options->progress, options->log));
-  TRY(party_permitted(party, ctx));
-  TRY(party_files(party));
-  TRY(party_connect(party));
-  if (options->command == TFE_COMMAND_CHECK) {
-    printf("%s: ready: all parties are here, with the same program; nothing was computed\n", ctx->binary);
-    return TFE_OK;
-  }
   party->started = party_seconds();
   TfeStatus status = ctx->program->run(ctx, ctx->arena);
   if (status != TFE_OK && ctx->error == TFE_OK)
@@ -284,7 +298,50 @@ static TfeStatus party_run(Party *party) {
   if (tfe_stop_signal() != 0)
     return tfe_fail(ctx, TFE_INTERRUPTED, "stopped by signal %d", tfe_stop_signal());
   TRY(party_compare_costs(ctx));
-  TRY(party_stats(party));
+  return party_stats(party);
+}
+
+static TfeStatus party_deal_batch(Party *party) {
+  TfeCtx *ctx = &party->ctx;
+  const TfeOptions *options = &party->options;
+  TRY(party_files(party));
+  TRY(tfe_chan_init_dealing(ctx));
+  TRY(tfe_deal_begin(ctx, options->deal, party->identity, options->has_seed, options->seed));
+  TRY(party_program(party));
+  TRY(tfe_deal_commit(ctx));
+  printf("%s: dealt %s\n", ctx->binary, tfe_deal_path(ctx));
+  TRY(tfe_io_commit(ctx));
+  tfe_deal_free(ctx);
+  tfe_chan_free(ctx);
+  tfe_io_free(ctx);
+  tfe_ctx_rewind(ctx);
+  return TFE_OK;
+}
+
+static TfeStatus party_deal(Party *party) {
+  char text[512];
+  TRY(tfe_identity_load(&party->ctx, party_key(party, text), &party->identity));
+  for (int64_t i = 0; i < (party->options.deal_count ? party->options.deal_count : 1); i++)
+    TRY(party_deal_batch(party));
+  return TFE_OK;
+}
+
+static TfeStatus party_run(Party *party) {
+  TfeCtx *ctx = &party->ctx;
+  const TfeOptions *options = &party->options;
+  TRY(tfe_progress_init(ctx, options->progress, options->log));
+  TRY(party_permitted(party, ctx));
+  if (options->deal != NULL)
+    return party_deal(party);
+  TRY(party_files(party));
+  TRY(party_connect(party));
+  if (options->command == TFE_COMMAND_CHECK) {
+    printf("%s: ready: all parties are here, with the same program; nothing was computed\n", ctx->binary);
+    return TFE_OK;
+  }
+  if (ctx->dealt != NULL)
+    TRY(tfe_dealt_take(ctx));
+  TRY(party_program(party));
   return tfe_io_commit(ctx);
 }
 
@@ -334,6 +391,8 @@ int main(int argc, char **argv) {
   Party party = {0};
   int code = party_main(&party, &tfe_program, argc, argv);
   tfe_chan_free(&party.ctx);
+  tfe_deal_free(&party.ctx);
+  tfe_dealt_free(&party.ctx);
   tfe_identity_free(party.identity);
   tfe_release(party.peers, party.peers ? (size_t)tfe_program.party_count * sizeof *party.peers : 0);
   tfe_progress_free(&party.ctx);

@@ -17,18 +17,17 @@
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
+#include "batch.h"
+#include "bytes.h"
 #include "chan/chan.h"
+#include "dealt.h"
+#include "parameters.h"
 #include "prg.h"
 #include "progress.h"
 
-enum { CARD = 'C', OPENING = 'O', READY = 'R', NONCE = 32, PART = 8, BLIND = 16, TEXT_LIMIT = 64 << 10 };
+enum { CARD = 'C', OPENING = 'O', READY = 'R', NONCE = 32, PART = 8, BLIND = 16 };
+#define NO_DEALER UINT32_MAX
 #define CARD_MAGIC UINT32_C(0x31656674) /* "tfe1" */
-
-/* A text inside a card; not ended by NUL. */
-typedef struct Text {
-  const char *at;
-  size_t length;
-} Text;
 
 typedef struct Card {
   uint8_t *raw; /* owned; the texts point into it */
@@ -37,7 +36,9 @@ typedef struct Card {
   Text hash, source, compiler, parameters;
   bool has_seed;
   uint64_t seed;
-  const uint8_t *nonce, *commitment, *links;
+  uint32_t dealer; /* whose batch it has; NO_DEALER: none */
+  uint64_t batch;  /* its number */
+  const uint8_t *nonce, *commitment, *batch_id, *links;
   bool opened;
   uint8_t part[PART];
 } Card;
@@ -45,66 +46,14 @@ typedef struct Card {
 typedef struct Session {
   TfeCtx *ctx;
   int64_t count;
-  const uint8_t *links; /* of this party */
-  Card *cards;          /* [count]; raw NULL: not known yet */
-  bool *heard;          /* [count] the peer's own card has come */
+  uint8_t *links; /* of this party, without a dealer that is not there */
+  Card *cards;    /* [count]; raw NULL: not known yet */
+  bool *heard;    /* [count] the peer's own card has come */
   uint8_t part[PART], blind[BLIND];
   uint8_t id[SHA256_DIGEST_LENGTH];
 } Session;
 
 /* ---------------------------------------------------------------------------------------- bytes of a card */
-
-typedef struct Writer {
-  uint8_t *at;
-} Writer;
-
-static void put_bytes(Writer *w, const void *data, size_t bytes) {
-  if (bytes > 0)
-    memcpy(w->at, data, bytes);
-  w->at += bytes;
-}
-
-static void put_number(Writer *w, uint64_t number, int bytes) {
-  for (int i = 0; i < bytes; i++)
-    *w->at++ = (uint8_t)(number >> 8 * i);
-}
-
-static void put_text(Writer *w, const char *text) {
-  put_number(w, strlen(text), 4);
-  put_bytes(w, text, strlen(text));
-}
-
-typedef struct Reader {
-  const uint8_t *at;
-  size_t left;
-  bool bad;
-} Reader;
-
-static const uint8_t *take_bytes(Reader *r, size_t bytes) {
-  if (r->bad || bytes > r->left) {
-    r->bad = true;
-    return NULL;
-  }
-  const uint8_t *at = r->at;
-  r->at += bytes;
-  r->left -= bytes;
-  return at;
-}
-
-static uint64_t take_number(Reader *r, int bytes) {
-  const uint8_t *at = take_bytes(r, (size_t)bytes);
-  uint64_t number = 0;
-  for (int i = 0; at != NULL && i < bytes; i++)
-    number |= (uint64_t)at[i] << 8 * i;
-  return number;
-}
-
-static Text take_text(Reader *r) {
-  size_t length = (size_t)take_number(r, 4);
-  if (length > TEXT_LIMIT)
-    r->bad = true;
-  return (Text){.at = (const char *)take_bytes(r, length), .length = length};
-}
 
 static const char *or_empty(const char *text) {
   return text ? text : "";
@@ -118,6 +67,14 @@ static void session_commitment(uint32_t party, const uint8_t part[PART], const u
   put_bytes(&w, part, PART);
   put_bytes(&w, blind, BLIND);
   SHA256(bytes, sizeof bytes, out);
+}
+
+static void session_put_batch(Writer *w, const TfeCtx *ctx) {
+  static const uint8_t none[BATCH_ID_BYTES];
+  int64_t dealer = tfe_dealt_dealer(ctx);
+  put_number(w, dealer >= 0 ? (uint64_t)dealer : NO_DEALER, 4);
+  put_number(w, dealer >= 0 ? tfe_dealt_number(ctx) : 0, 8);
+  put_bytes(w, dealer >= 0 ? tfe_dealt_id(ctx) : none, BATCH_ID_BYTES);
 }
 
 static TfeStatus session_own_card(Session *s, bool has_seed, uint64_t seed) {
@@ -150,6 +107,7 @@ static TfeStatus session_own_card(Session *s, bool has_seed, uint64_t seed) {
   put_number(&w, seed, 8);
   put_bytes(&w, nonce, NONCE);
   put_bytes(&w, commitment, sizeof commitment);
+  session_put_batch(&w, ctx);
   for (int64_t p = 0; p < s->count; p++)
     put_number(&w, p != ctx->party && s->links[p] != 0, 1);
   *card = (Card){.raw = raw, .raw_bytes = (size_t)(w.at - raw)};
@@ -176,70 +134,33 @@ static bool session_read_card(Card *card, bool *comparable) {
   card->seed = take_number(&r, 8);
   card->nonce = take_bytes(&r, NONCE);
   card->commitment = take_bytes(&r, SHA256_DIGEST_LENGTH);
+  card->dealer = (uint32_t)take_number(&r, 4);
+  card->batch = take_number(&r, 8);
+  card->batch_id = take_bytes(&r, BATCH_ID_BYTES);
   card->links = take_bytes(&r, card->party_count);
   return !r.bad && r.left == 0;
 }
 
 /* --------------------------------------------------------------------------------------------- comparison */
 
-/* For messages: printable, and not too long. */
-static const char *session_show(Text text, char out[128]) {
-  size_t length = text.length < 127 ? text.length : 127;
-  for (size_t i = 0; i < length; i++)
-    out[i] = text.at[i] >= ' ' && text.at[i] <= '~' ? text.at[i] : '?';
-  out[length] = '\0';
-  return out;
-}
-
-static bool session_same_text(Text a, Text b) {
-  return a.length == b.length && memcmp(a.at, b.at, a.length) == 0;
-}
-
-/* The line "name=value" number `index` of a card's parameters; false: there are fewer. */
-static bool session_parameter(const Card *card, int index, Text *name, Text *value) {
-  const char *at = card->parameters.at, *end = at + card->parameters.length;
-  while (at < end) {
-    const char *stop = memchr(at, '\n', (size_t)(end - at));
-    stop = stop ? stop : end;
-    const char *equals = memchr(at, '=', (size_t)(stop - at));
-    if (equals != NULL && index-- == 0) {
-      *name = (Text){at, (size_t)(equals - at)};
-      *value = (Text){equals + 1, (size_t)(stop - equals - 1)};
-      return true;
-    }
-    at = stop + 1;
-  }
-  return false;
-}
-
-/* A parameter that is not on a card has the value that the program's text gives it. */
-static const Text session_default = {"default", 7};
-
-static Text session_value(const Card *card, Text wanted) {
-  Text name, value;
-  for (int i = 0; session_parameter(card, i, &name, &value); i++)
-    if (session_same_text(name, wanted))
-      return value;
-  return session_default;
-}
-
 static void session_note_program(TfeCtx *ctx, const char *whose, const Card *card) {
   char hash[128], source[128], compiler[128];
-  session_show(card->hash, hash);
+  text_show(card->hash, hash);
   tfe_note(ctx, "%-7s %.4s %.4s %.4s %.4s …  %s, %s", whose, hash, hash + (strlen(hash) >= 4 ? 4 : 0),
            hash + (strlen(hash) >= 8 ? 8 : 0), hash + (strlen(hash) >= 12 ? 12 : 0),
-           session_show(card->source, source), session_show(card->compiler, compiler));
+           text_show(card->source, source), text_show(card->compiler, compiler));
 }
 
 /* Parameters on our card that have another value on theirs; if `theirs_only`, those that are only on theirs. */
 static void session_note_differences(TfeCtx *ctx, const Card *ours, const Card *theirs, bool theirs_only) {
   Text parameter, value;
   char name[128], a[128], b[128];
-  for (int i = 0; session_parameter(theirs_only ? theirs : ours, i, &parameter, &value); i++) {
-    Text here = session_value(ours, parameter), there = session_value(theirs, parameter);
-    if (!session_same_text(here, there) && (!theirs_only || here.at == session_default.at))
-      tfe_note(ctx, "they differ in: param %s (ours %s, theirs %s)", session_show(parameter, name),
-               session_show(here, a), session_show(there, b));
+  for (int i = 0; parameters_at((theirs_only ? theirs : ours)->parameters, i, &parameter, &value); i++) {
+    Text here = parameters_value(ours->parameters, parameter),
+         there = parameters_value(theirs->parameters, parameter);
+    if (!text_same(here, there) && (!theirs_only || here.at == parameters_default.at))
+      tfe_note(ctx, "they differ in: param %s (ours %s, theirs %s)", text_show(parameter, name),
+               text_show(here, a), text_show(there, b));
   }
 }
 
@@ -274,7 +195,7 @@ static void session_note_values(Session *s, const char *name, Text parameter, bo
     if (card->raw == NULL)
       continue;
     if (!seed)
-      session_show(session_value(card, parameter), shown);
+      text_show(parameters_value(card->parameters, parameter), shown);
     else if (card->has_seed)
       snprintf(shown, sizeof shown, "%" PRIu64, card->seed);
     else
@@ -294,18 +215,18 @@ static TfeStatus session_other_parameters(Session *s) {
 
 /* The programs are the same, so whoever set a parameter to its default agrees with whoever did not set it. */
 static TfeStatus session_compare_parameter(Session *s, Text parameter) {
-  Text set = session_default;
+  Text set = parameters_default;
   for (int64_t p = 0; p < s->count; p++) {
-    Text value = s->cards[p].raw ? session_value(&s->cards[p], parameter) : session_default;
-    if (value.at == session_default.at)
+    Text value = s->cards[p].raw ? parameters_value(s->cards[p].parameters, parameter) : parameters_default;
+    if (value.at == parameters_default.at)
       continue;
-    if (set.at == session_default.at)
+    if (set.at == parameters_default.at)
       set = value;
-    if (session_same_text(value, set))
+    if (text_same(value, set))
       continue;
     char name[128];
     TfeStatus status = session_other_parameters(s);
-    session_note_values(s, session_show(parameter, name), parameter, false);
+    session_note_values(s, text_show(parameter, name), parameter, false);
     tfe_help(s->ctx, "give every party the same --set %s=...", name);
     return status;
   }
@@ -319,7 +240,7 @@ static TfeStatus session_compare(Session *s) {
     if (card->raw == NULL)
       continue;
     Text name, value;
-    for (int i = 0; session_parameter(card, i, &name, &value); i++)
+    for (int i = 0; parameters_at(card->parameters, i, &name, &value); i++)
       TRY(session_compare_parameter(s, name));
     if (card->has_seed == ours->has_seed && card->seed == ours->seed)
       continue;
@@ -327,6 +248,59 @@ static TfeStatus session_compare(Session *s) {
     session_note_values(s, "--seed", (Text){0}, true);
     tfe_help(s->ctx, "give every party the same --seed, or none");
     return status;
+  }
+  return TFE_OK;
+}
+
+/* ------------------------------------------------------------------------------------------ dealt batches */
+
+/* A card that names a batch, or NULL. */
+static const Card *session_dealt(const Session *s) {
+  for (int64_t p = 0; p < s->count; p++)
+    if (s->cards[p].raw != NULL && s->cards[p].dealer != NO_DEALER)
+      return &s->cards[p];
+  return NULL;
+}
+
+static TfeStatus session_half_dealt(Session *s, const Card *with, const Card *without) {
+  TfeCtx *ctx = s->ctx;
+  const char *dealer = tfe_party_name(ctx, with->dealer), *waiting = tfe_party_name(ctx, without->party);
+  tfe_chan_blame(ctx, TFE_BATCH_DIFFERS, without->party);
+  TfeStatus status =
+      tfe_fail(ctx, TFE_BATCH_DIFFERS, "%s has a dealt batch of %s, and %s waits for %s itself",
+               tfe_party_name(ctx, with->party), dealer, waiting, dealer);
+  tfe_help(ctx, "give --dealt DIR to every party that is connected to %s, or to none", dealer);
+  return status;
+}
+
+static TfeStatus session_other_batch(Session *s, const Card *a, const Card *b) {
+  TfeCtx *ctx = s->ctx;
+  const Card *behind = a->batch <= b->batch ? a : b, *ahead = behind == a ? b : a;
+  const char *one = tfe_party_name(ctx, a->party), *other = tfe_party_name(ctx, b->party);
+  tfe_chan_blame(ctx, TFE_BATCH_DIFFERS, behind->party);
+  TfeStatus status = tfe_fail(ctx, TFE_BATCH_DIFFERS, "%s and %s have different batches", one, other);
+  tfe_note(ctx, "%s: %s of %s; %s: %s of %s", one, batch_name(a->batch, a->batch_id).text,
+           tfe_party_name(ctx, a->dealer), other, batch_name(b->batch, b->batch_id).text,
+           tfe_party_name(ctx, b->dealer));
+  if (a->dealer == b->dealer && a->batch != b->batch)
+    tfe_help(ctx, "name the batch: --dealt DIR/batch-%06" PRIu64 " at %s, or deal a new one for both",
+             ahead->batch, tfe_party_name(ctx, behind->party));
+  else
+    tfe_help(ctx, "all must have the files of one batch of one dealer; deal a new one");
+  return status;
+}
+
+/* As soon as two cards do not fit: the others might wait for somebody who is not to come. */
+static TfeStatus session_compare_batches(Session *s) {
+  const Card *with = session_dealt(s);
+  for (int64_t p = 0; with != NULL && p < s->count; p++) {
+    const Card *card = &s->cards[p];
+    if (card->raw == NULL)
+      continue;
+    if (card->dealer == NO_DEALER && card->links[with->dealer])
+      return session_half_dealt(s, with, card);
+    if (card->dealer != NO_DEALER && memcmp(card->batch_id, with->batch_id, BATCH_ID_BYTES) != 0)
+      return session_other_batch(s, with, card);
   }
   return TFE_OK;
 }
@@ -356,10 +330,11 @@ static TfeStatus session_take_card(Session *s, int64_t from, uint8_t *raw, size_
   bool comparable = false, whole = session_read_card(&card, &comparable);
   TfeStatus status = TFE_OK;
   if (comparable &&
-      (card.protocol != ours->protocol || card.abi != ours->abi || !session_same_text(card.hash, ours->hash)))
+      (card.protocol != ours->protocol || card.abi != ours->abi || !text_same(card.hash, ours->hash)))
     status =
         session_other_program(s, &card, s->heard[from] && card.party < s->count ? (int64_t)card.party : from);
-  else if (!whole || card.party_count != s->count || card.party >= s->count)
+  else if (!whole || card.party_count != s->count || card.party >= s->count ||
+           (card.dealer != NO_DEALER && card.dealer >= s->count))
     status = session_bad(s, from, "a broken greeting");
   else if (!s->heard[from] && card.party != from)
     status = session_bad(s, from, "its key is that of another party than it says it is");
@@ -375,7 +350,8 @@ static TfeStatus session_take_card(Session *s, int64_t from, uint8_t *raw, size_
   }
   s->heard[from] = true;
   *place = card;
-  return session_pass_on(s, from, raw, bytes);
+  TRY(session_pass_on(s, from, raw, bytes));
+  return session_compare_batches(s);
 }
 
 static TfeStatus session_take_opening(Session *s, int64_t from, const uint8_t *raw, size_t bytes) {
@@ -485,10 +461,18 @@ static TfeStatus session_pair_key(Session *s, int64_t peer) {
 static TfeStatus session_keys(Session *s, bool has_seed, uint64_t seed) {
   TfeCtx *ctx = s->ctx;
   uint8_t own[TFE_KEY_BYTES], digest[SHA256_DIGEST_LENGTH];
+  const char *hash = ctx->program->hash;
+  const Card *dealt = session_dealt(s);
+  uint64_t public_seed = 0;
   TRY(session_digest(s, "tfe session", false, s->id));
   TRY(session_digest(s, "tfe comparison keys", false, digest));
   memcpy(ctx->hash_key, digest, sizeof ctx->hash_key);
   TRY(session_digest(s, "tfe public seed", true, digest));
+  memcpy(&public_seed, digest, sizeof public_seed);
+  if (dealt != NULL) {
+    batch_hash_key(hash, dealt->batch_id, ctx->hash_key);
+    public_seed = batch_public_seed(hash, dealt->batch_id);
+  }
   if (ctx->keys == NULL)
     TRY(tfe_keys_init(ctx));
   for (int64_t p = 0; p < s->count; p++)
@@ -498,8 +482,6 @@ static TfeStatus session_keys(Session *s, bool has_seed, uint64_t seed) {
     return tfe_fail(ctx, TFE_SYSTEM, "the operating system gives no random numbers");
   TfeStatus status = tfe_keys_set(ctx, ctx->party, own);
   OPENSSL_cleanse(own, sizeof own);
-  uint64_t public_seed = 0;
-  memcpy(&public_seed, digest, sizeof public_seed);
   tfe_keys_set_public(ctx, has_seed ? seed : public_seed);
   char text[17];
   for (int i = 0; i < 8; i++)
@@ -511,15 +493,16 @@ static TfeStatus session_keys(Session *s, bool has_seed, uint64_t seed) {
 
 TfeStatus tfe_session_start(TfeCtx *ctx, bool has_seed, uint64_t seed) {
   const TfeProgram *program = ctx->program;
-  Session s = {.ctx = ctx,
-               .count = program->party_count,
-               .links = program->links + ctx->member * program->party_count};
+  Session s = {.ctx = ctx, .count = program->party_count};
   bool comparable = false;
+  s.links = malloc((size_t)s.count);
   s.cards = calloc((size_t)s.count, sizeof *s.cards);
   s.heard = calloc((size_t)s.count, sizeof *s.heard);
   TfeStatus status = TFE_OK;
-  if (s.cards == NULL || s.heard == NULL)
+  if (s.links == NULL || s.cards == NULL || s.heard == NULL)
     status = tfe_fail(ctx, TFE_MEMORY, "memory ran out");
+  for (int64_t p = 0; status == TFE_OK && p < s.count; p++)
+    s.links[p] = p == tfe_dealt_dealer(ctx) ? 0 : program->links[ctx->member * s.count + p];
   if (status == TFE_OK)
     status = session_own_card(&s, has_seed, has_seed ? seed : 0);
   if (status == TFE_OK && !session_read_card(&s.cards[ctx->party], &comparable))
@@ -534,6 +517,7 @@ TfeStatus tfe_session_start(TfeCtx *ctx, bool has_seed, uint64_t seed) {
     free(s.cards[p].raw);
   free(s.cards);
   free(s.heard);
+  free(s.links);
   OPENSSL_cleanse(&s, sizeof s);
   return status;
 }

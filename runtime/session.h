@@ -8,7 +8,11 @@
  *
  *   session id        SHA-256 over program hash and all nonces
  *   key of a pair     SHA-256 over the TLS exporter of their connection and the session id: always fresh
- *   public seed       SHA-256 over all parts; --seed fixes it */
+ *   public seed       SHA-256 over all parts; --seed fixes it
+ *
+ * Parties that have a dealt batch (dealt.h) name it on their cards, and must name the same one. Everybody then
+ * takes from it what the dealer knew when it dealt: the public seed and the key of comparison keys. The
+ * dealer is no party of the session. */
 #ifndef TFE_SESSION_H
 #define TFE_SESSION_H
 
@@ -17,7 +21,8 @@
 
 #include "ctx.h"
 
-/* After tfe_chan_connect. Sets ctx->keys: one for each linked peer, one of its own, and the public seed. */
+/* After tfe_chan_connect. Sets ctx->keys: one for each connected peer (tfe_dealt_take sets that with a dealer
+ * who is not there), one of its own, and the public seed. */
 TfeStatus tfe_session_start(TfeCtx *ctx, bool has_seed, uint64_t seed) TFE_MUST_USE;
 
 #endif

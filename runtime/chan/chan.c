@@ -6,7 +6,9 @@
  *
  * Time-outs measure progress of what is waited for. A party that waits tells its peers so (ALIVE, with the
  * age of its wait), and they grant it the time that its own time-out needs to find the party at fault: so
- * the one that really hangs is named, and a circle of waits still ends. */
+ * the one that really hangs is named. What excuses its peer excuses a party too, less a second each time: a
+ * chain of waits holds, and a circle of them still ends. A party that still waits for others to connect
+ * (--wait) has the age 0. */
 #define _GNU_SOURCE
 #include <assert.h>
 #include <errno.h>
@@ -19,6 +21,8 @@
 
 #include <openssl/crypto.h>
 
+#include "../deal.h"
+#include "../dealt.h"
 #include "../include/abi.h"
 #include "../pack.h"
 #include "../progress.h"
@@ -32,7 +36,7 @@ enum {
   CHAN_SWEEP = 64,               /* operations between looks at all peers */
 };
 #define CHAN_QUEUE (UINT64_C(16) << 30) /* bytes read in advance from any other peer */
-static const double spin_seconds = 50e-6, farewell_seconds = 2;
+static const double spin_seconds = 50e-6, farewell_seconds = 2, connecting_seconds = 0.1, excuse_seconds = 1;
 
 /* ---------------------------------------------------------------------------------------- birth and death */
 
@@ -42,7 +46,7 @@ static TfeStatus chan_allocate(TfeCtx *ctx, int64_t count) {
   TRY(tfe_alloc(ctx, sizeof *chan, &chan));
   ctx->chan = chan;
   chan->listen_fd = -1;
-  chan->awaited = chan->told_by = chan->culprit = -1;
+  chan->awaited = chan->told_by = chan->culprit = chan->dealt_by = chan->dealer = -1;
   chan->count = count;
   TRY(tfe_alloc(ctx, (size_t)count * sizeof *chan->links, &chan->links));
   TRY(tfe_alloc(ctx, slots * sizeof *chan->polls, &chan->polls));
@@ -65,11 +69,15 @@ TfeStatus tfe_chan_init(TfeCtx *ctx, const TfePeer *peers, const TfeIdentity *me
   const uint8_t *flags = program->links + ctx->member * program->party_count;
   for (int64_t p = 0; p < chan->count; p++) {
     chan->links[p].where = &peers[p];
-    chan->links[p].flags = p == ctx->party ? 0 : flags[p];
+    chan->links[p].flags = p == ctx->party || p == tfe_dealt_dealer(ctx) ? 0 : flags[p];
   }
   TRY(chan_tls_setup(ctx, me, &chan->setup));
   TRY(shape_new(ctx, &chan->shape));
   return connect_listen(ctx);
+}
+
+TfeStatus tfe_chan_init_dealing(TfeCtx *ctx) {
+  return chan_allocate(ctx, ctx->program->party_count);
 }
 
 static void chan_forget_controls(ChanLink *link) {
@@ -184,6 +192,14 @@ static bool chan_take_control(TfeCtx *ctx, int64_t peer, FrameHead head, const u
       return false;
     link->alive_in += TFE_HEADER_BYTES + head.bytes;
     link->excused = conn_now() - 1e-3 * chan_word(data);
+    return true;
+  case CHAN_DEALT:
+    if (head.bytes != 4 || chan_word(data) >= chan->count)
+      return false;
+    if (chan->dealt_by < 0) {
+      chan->dealt_by = peer;
+      chan->dealer = chan_word(data);
+    }
     return true;
   default: return false;
   }
@@ -364,7 +380,8 @@ static TfeStatus chan_told(TfeCtx *ctx) {
   } else if (!itself && reason == TFE_UNREACHABLE) {
     status = tfe_fail(ctx, TFE_UNREACHABLE, "%s cannot be reached by %s", name, teller);
   } else {
-    bool differ = reason == TFE_PROGRAM_DIFFERS || reason == TFE_PARAMETERS_DIFFER;
+    bool differ =
+        reason == TFE_PROGRAM_DIFFERS || reason == TFE_PARAMETERS_DIFFER || reason == TFE_BATCH_DIFFERS;
     status = tfe_fail(ctx, differ ? (TfeStatusCode)reason : TFE_LOST_PEER, "%s stopped %s: %s (%s)", name,
                       chan_when(chan), chan_page(reason), tfe_status_code(reason));
   }
@@ -423,11 +440,12 @@ static double chan_alive_interval(const TfeCtx *ctx) {
   return interval > 5 ? 5 : interval < 0.02 ? 0.02 : interval;
 }
 
-static void chan_say_alive(TfeCtx *ctx, double now) {
+/* since: when the wait began, as far as the peers must know. */
+static void chan_say_alive(TfeCtx *ctx, double now, double since, double interval) {
   TfeChan *chan = ctx->chan;
   uint8_t age[4];
-  double milliseconds = 1e3 * (now - chan->wait_since);
-  if (now - chan->alive_said < chan_alive_interval(ctx))
+  double milliseconds = 1e3 * (now - since);
+  if (now - chan->alive_said < interval)
     return;
   chan->alive_said = now;
   chan_put_word(age, milliseconds < 4e9 ? (uint32_t)milliseconds : UINT32_MAX);
@@ -477,9 +495,10 @@ static TfeStatus chan_wait_turn(TfeCtx *ctx, ChanWait *wait) {
   double left = from + ctx->timeout_seconds + grace - now;
   if (left <= 0)
     return chan_timed_out(ctx, wait);
-  chan_say_alive(ctx, now);
-  tfe_progress_tick(ctx);
+  double since = from - excuse_seconds > chan->wait_since ? from - excuse_seconds : chan->wait_since;
   double step = chan_alive_interval(ctx);
+  chan_say_alive(ctx, now, since, step);
+  tfe_progress_tick(ctx);
   step = step < left ? step : left;
   step = step < 0.25 ? step : 0.25;
   TRY(chan_turn(ctx, (int)(1e3 * step) + 1));
@@ -496,7 +515,7 @@ static TfeStatus chan_sweep(TfeCtx *ctx) {
   if (++chan->operations % CHAN_SWEEP != 0)
     return TFE_OK;
   chan->wait_since = conn_now();
-  chan_say_alive(ctx, chan->wait_since);
+  chan_say_alive(ctx, chan->wait_since, chan->wait_since, chan_alive_interval(ctx));
   tfe_progress_tick(ctx);
   chan->awaited = -1;
   TRY(chan_turn(ctx, 0));
@@ -509,10 +528,12 @@ TfeStatus tfe_chan_connect(TfeCtx *ctx) {
   double end = conn_now() + ctx->wait_seconds;
   while (!connect_complete(ctx)) {
     TRY(chan_health(ctx));
-    double left = end - conn_now();
+    TRY(connect_check_dealt(ctx));
+    double now = conn_now(), left = end - now;
     if (left <= 0)
       return connect_timed_out(ctx);
     connect_dial_due(ctx);
+    chan_say_alive(ctx, now, now, connecting_seconds);
     TRY(chan_turn(ctx, left < 0.02 ? (int)(1e3 * left) + 1 : 20));
   }
   return TFE_OK;
@@ -611,9 +632,11 @@ static TfeStatus chan_assemble(TfeCtx *ctx, FrameHead head, const TfePart *parts
   return TFE_OK;
 }
 
-/* Until the kernel has taken the whole message. */
-static TfeStatus chan_flush(TfeCtx *ctx, int64_t peer) {
+/* Until the kernel has taken the whole message, which is chan->message. */
+static TfeStatus chan_flush(TfeCtx *ctx, int64_t peer, size_t bytes) {
   ChanLink *link = &ctx->chan->links[peer];
+  link->conn->plain = ctx->chan->message;
+  link->conn->plain_left = bytes;
   conn_push(link->conn);
   if (!link->conn->mute && !conn_wants_out(link->conn) && link->lost == TFE_OK)
     return TFE_OK;
@@ -643,22 +666,30 @@ static void chan_shrink_message(TfeChan *chan) {
 
 TfeStatus tfe_send(TfeCtx *ctx, int64_t peer, int64_t number, const TfePart *parts, int64_t count) {
   TfeChan *chan = ctx->chan;
-  Conn *conn = chan->links[peer].conn;
-  assert(conn != NULL && number >= 0 && number < FRAME_CONTROL);
+  assert((chan->links[peer].conn != NULL || ctx->deal != NULL) && number >= 0 && number < FRAME_CONTROL);
   FrameHead head = {.bytes = chan_payload_bytes(parts, count),
                     .number = (uint32_t)number,
                     .clock = ctx->counters.clock + 1};
   TRY(chan_sweep(ctx));
   TRY(chan_assemble(ctx, head, parts, count));
-  conn->plain = chan->message;
-  conn->plain_left = TFE_HEADER_BYTES + (size_t)head.bytes;
+  size_t bytes = TFE_HEADER_BYTES + (size_t)head.bytes;
   ctx->counters.messages_sent++;
-  ctx->counters.bytes_sent += TFE_HEADER_BYTES + head.bytes;
+  ctx->counters.bytes_sent += bytes;
   if (head.clock > chan->largest_sent)
     chan->largest_sent = head.clock;
-  TRY(chan_flush(ctx, peer));
+  TRY(ctx->deal ? tfe_deal_write(ctx, peer, chan->message, bytes) : chan_flush(ctx, peer, bytes));
   chan_shrink_message(chan);
   return TFE_OK;
+}
+
+/* Is this the header of the message that is due? */
+static bool chan_due(FrameHead expected, FrameHead head, char why[200]) {
+  if (head.number != expected.number)
+    snprintf(why, 200, "message %u was due, message %u came", expected.number, head.number);
+  else if (head.bytes != expected.bytes)
+    snprintf(why, 200, "message %u must have %llu bytes, and has %llu", head.number,
+             (unsigned long long)expected.bytes, (unsigned long long)head.bytes);
+  return head.number == expected.number && head.bytes == expected.bytes;
 }
 
 /* FRAME_FOUND: the message is here whole. Its header is checked as soon as it has come, before anything is
@@ -670,19 +701,24 @@ static TfeStatus chan_look(TfeCtx *ctx, int64_t peer, FrameHead expected, FrameH
   *payload = NULL;
   if (found == FRAME_MORE)
     return TFE_OK;
+  char why[200] = "it sends what is not of this protocol";
+  if (found == FRAME_BAD || !chan_due(expected, *head, why))
+    return chan_lost(ctx, peer, TFE_PEER_DATA, why);
+  *payload = frame_payload(&link->conn->in, *head);
+  return TFE_OK;
+}
+
+/* The next message of the batch that stands for its dealer. */
+static TfeStatus chan_read_dealt(TfeCtx *ctx, FrameHead expected, FrameHead *head, const uint8_t **payload) {
+  uint8_t bytes[TFE_HEADER_BYTES];
   char why[200];
-  if (found == FRAME_BAD)
-    snprintf(why, sizeof why, "it sends what is not of this protocol");
-  else if (head->number != expected.number)
-    snprintf(why, sizeof why, "message %u was due, message %u came", expected.number, head->number);
-  else if (head->bytes != expected.bytes)
-    snprintf(why, sizeof why, "message %u must have %llu bytes, and has %llu", head->number,
-             (unsigned long long)expected.bytes, (unsigned long long)head->bytes);
-  else {
-    *payload = frame_payload(&link->conn->in, *head);
-    return TFE_OK;
-  }
-  return chan_lost(ctx, peer, TFE_PEER_DATA, why);
+  TRY(tfe_dealt_read(ctx, bytes, sizeof bytes));
+  *head = frame_read_head(bytes);
+  if (!chan_due(expected, *head, why))
+    return tfe_dealt_wrong(ctx, why);
+  TRY(chan_reserve_message(ctx, (size_t)head->bytes));
+  *payload = ctx->chan->message;
+  return tfe_dealt_read(ctx, ctx->chan->message, (size_t)head->bytes);
 }
 
 static TfeStatus chan_await(TfeCtx *ctx, int64_t peer, FrameHead expected, FrameHead *head,
@@ -724,18 +760,27 @@ static TfeStatus chan_await(TfeCtx *ctx, int64_t peer, FrameHead expected, Frame
   }
 }
 
-TfeStatus tfe_recv(TfeCtx *ctx, int64_t peer, int64_t number, const TfePart *parts, int64_t count) {
-  ChanLink *link = &ctx->chan->links[peer];
-  assert(link->conn != NULL && number >= 0 && number < FRAME_CONTROL);
-  FrameHead expected = {.bytes = chan_payload_bytes(parts, count), .number = (uint32_t)number}, head;
-  const uint8_t *at = NULL;
-  TRY(chan_sweep(ctx));
-  TRY(chan_await(ctx, peer, expected, &head, &at));
+static void chan_unpack(const TfePart *parts, int64_t count, const uint8_t *at) {
   for (int64_t i = 0; i < count; i++) {
     tfe_unpack(parts[i].data, at, parts[i].count, parts[i].bits);
     at += tfe_pack_bytes(parts[i].count, parts[i].bits);
   }
-  frame_drop(&link->conn->in, head);
+}
+
+TfeStatus tfe_recv(TfeCtx *ctx, int64_t peer, int64_t number, const TfePart *parts, int64_t count) {
+  ChanLink *link = &ctx->chan->links[peer];
+  bool dealt = peer == tfe_dealt_dealer(ctx);
+  assert((link->conn != NULL || dealt) && number >= 0 && number < FRAME_CONTROL);
+  FrameHead expected = {.bytes = chan_payload_bytes(parts, count), .number = (uint32_t)number}, head;
+  const uint8_t *payload = NULL;
+  TRY(chan_sweep(ctx));
+  TRY(dealt ? chan_read_dealt(ctx, expected, &head, &payload)
+            : chan_await(ctx, peer, expected, &head, &payload));
+  chan_unpack(parts, count, payload);
+  if (dealt)
+    chan_shrink_message(ctx->chan);
+  else
+    frame_drop(&link->conn->in, head);
   ctx->counters.messages_received++;
   ctx->counters.bytes_received += TFE_HEADER_BYTES + head.bytes;
   if (head.clock > ctx->counters.clock)

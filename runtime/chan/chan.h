@@ -3,7 +3,10 @@
  * that two parties that send large messages to each other never block (peers marked TFE_LINK_AHEAD: only up
  * to a limit). Every wait ends: with the data, with a lost peer, or after ctx->timeout_seconds.
  *
- * tfe_send and tfe_recv (include/abi.def) are here too. Counters: a message counts with its header. */
+ * tfe_send and tfe_recv (include/abi.def) are here too. Counters: a message counts with its header.
+ *
+ * Two parties can be parted in time: what one sends goes into files (ctx->deal), and the other reads one in
+ * its place (ctx->dealt). To the program there is no difference; there is no connection between the two. */
 #ifndef TFE_CHAN_H
 #define TFE_CHAN_H
 
@@ -29,6 +32,8 @@ typedef struct TfeIdentity TfeIdentity;
  * peers[party_count] and me are borrowed until tfe_chan_free; peers[ctx->party] is where we listen if a
  * peer dials us. listen_fd: a socket that listens already (owned from now on), or -1. */
 TfeStatus tfe_chan_init(TfeCtx *ctx, const TfePeer *peers, const TfeIdentity *me, int listen_fd) TFE_MUST_USE;
+/* For dealing ahead (ctx->deal): nobody is connected, and sending writes into the batch. */
+TfeStatus tfe_chan_init_dealing(TfeCtx *ctx) TFE_MUST_USE;
 /* Connects to everybody the program links to; mutual authentication; ends after ctx->wait_seconds. */
 TfeStatus tfe_chan_connect(TfeCtx *ctx) TFE_MUST_USE;
 /* 16 bytes from the TLS exporter of the connection to peer (same at both ends), label tells uses apart. */

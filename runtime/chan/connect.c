@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../dealt.h"
 #include "../progress.h"
 #include "state.h"
 
@@ -171,6 +172,21 @@ __attribute__((format(printf, 4, 5))) static void connect_refuse(TfeCtx *ctx, in
   conn_shut(conn);
 }
 
+/* The first thing that is said on a connection that is up, if there is anything to say. false: no memory. */
+static bool connect_say_dealt(TfeCtx *ctx, Conn *conn) {
+  int64_t dealer = tfe_dealt_dealer(ctx);
+  uint8_t word[4];
+  for (int i = 0; i < 4; i++)
+    word[i] = (uint8_t)(dealer >> 8 * i);
+  return dealer < 0 || conn_control(conn, FRAME_CONTROL + CHAN_DEALT, word, sizeof word);
+}
+
+/* Is this the key of the dealer whose batch we have? */
+static bool connect_is_dealer(const TfeCtx *ctx, const uint8_t key[32]) {
+  int64_t dealer = tfe_dealt_dealer(ctx);
+  return dealer >= 0 && memcmp(key, ctx->chan->peers[dealer].key, 32) == 0;
+}
+
 /* The party among those that dial us to which this connection belongs; -1 none, and *why. */
 static int64_t connect_whose(TfeCtx *ctx, Conn *conn, TfeStatus *status, char *why, size_t size) {
   TfeChan *chan = ctx->chan;
@@ -181,6 +197,11 @@ static int64_t connect_whose(TfeCtx *ctx, Conn *conn, TfeStatus *status, char *w
     bool dials = link->flags != 0 && !(link->flags & TFE_LINK_DIAL);
     if (dials && link->where->has_key && has_key && memcmp(key, link->where->key, sizeof key) == 0)
       return p;
+  }
+  if (has_key && connect_is_dealer(ctx, key)) {
+    *status = TFE_BATCH_DIFFERS;
+    snprintf(why, size, "%s has a dealt batch in its place", ctx->name);
+    return -1;
   }
   *status = TFE_WRONG_KEY;
   char name[80];
@@ -226,8 +247,8 @@ static void connect_judge_stranger(TfeCtx *ctx, int index) {
   link->conn = conn;
   conn->stage = CONN_UP;
   tfe_progress_log(ctx, "%s connected from %s", tfe_party_name(ctx, party), conn->address);
-  bool alive =
-      conn_control(conn, FRAME_CONTROL + CHAN_WELCOME, NULL, 0) && conn_push(conn) && conn_digest(conn);
+  bool alive = conn_control(conn, FRAME_CONTROL + CHAN_WELCOME, NULL, 0) && connect_say_dealt(ctx, conn) &&
+               conn_push(conn) && conn_digest(conn);
   chan_scan(ctx, party);
   if (!alive && link->lost == TFE_OK && !link->done) {
     link->lost = TFE_LOST_PEER;
@@ -394,6 +415,9 @@ static void connect_refused(TfeCtx *ctx, int64_t peer, const uint8_t *words, siz
            text);
   if (status == TFE_DUPLICATE) {
     tfe_help(ctx, "another %s runs already; stop it first", ctx->binary);
+  } else if (status == TFE_BATCH_DIFFERS) {
+    tfe_help(ctx,
+             "this party is not needed in this run; to compute with it, start all others without --dealt");
   } else if (status == TFE_CERTIFICATE) {
     tfe_help(ctx, "--cert must name a certificate in force, of an authority that %s knows", name);
   } else if (status == TFE_WRONG_KEY && ctx->chan->me->has_public_key) {
@@ -412,6 +436,9 @@ static void connect_await_welcome(TfeCtx *ctx, int64_t peer) {
   if (found == FRAME_FOUND && head.number == FRAME_CONTROL + CHAN_WELCOME) {
     link->conn->stage = CONN_UP;
     tfe_progress_log(ctx, "connected to %s at %s", tfe_party_name(ctx, peer), link->conn->address);
+    if (!connect_say_dealt(ctx, link->conn))
+      tfe_fail(ctx, TFE_MEMORY, "memory ran out");
+    conn_push(link->conn);
     chan_scan(ctx, peer);
   } else if (found == FRAME_FOUND && head.number == FRAME_CONTROL + CHAN_REFUSE) {
     connect_refused(ctx, peer, payload, head.bytes);
@@ -446,6 +473,19 @@ void connect_dialled(TfeCtx *ctx, int64_t peer, short events) {
 }
 
 /* ------------------------------------------------------------------------------------------------ the end */
+
+TfeStatus connect_check_dealt(TfeCtx *ctx) {
+  const TfeChan *chan = ctx->chan;
+  if (chan->dealt_by < 0 || chan->links[chan->dealer].flags == 0)
+    return TFE_OK;
+  const char *dealer = tfe_party_name(ctx, chan->dealer);
+  tfe_chan_blame(ctx, TFE_BATCH_DIFFERS, ctx->party);
+  TfeStatus status =
+      tfe_fail(ctx, TFE_BATCH_DIFFERS, "%s has a dealt batch of %s, and %s waits for %s itself",
+               tfe_party_name(ctx, chan->dealt_by), dealer, ctx->name, dealer);
+  tfe_help(ctx, "give --dealt DIR to every party that is connected to %s, or to none", dealer);
+  return status;
+}
 
 bool connect_complete(const TfeCtx *ctx) {
   const TfeChan *chan = ctx->chan;

@@ -7,7 +7,9 @@
  *   SESSION  of session.c                                       opaque
  *   DONE     this party will send no more                       (nothing)
  *   ABORT    this party stops on an error                       u32 status, u32 number of the party at fault
- *   ALIVE    this party waits for somebody                      u32 milliseconds without progress so far */
+ *   ALIVE    this party waits for somebody                      u32 milliseconds without progress so far
+ *   DEALT    this party has a batch in place of its dealer;     u32 party number of the dealer
+ *            said as soon as the connection is up */
 #ifndef TFE_CHAN_STATE_H
 #define TFE_CHAN_STATE_H
 
@@ -16,7 +18,7 @@
 #include "../identity.h"
 #include "conn.h"
 
-enum { CHAN_WELCOME, CHAN_REFUSE, CHAN_SESSION, CHAN_DONE, CHAN_ABORT, CHAN_ALIVE };
+enum { CHAN_WELCOME, CHAN_REFUSE, CHAN_SESSION, CHAN_DONE, CHAN_ABORT, CHAN_ALIVE, CHAN_DEALT };
 enum {
   CHAN_STRANGERS = 32,           /* connections that have not said who they are */
   CHAN_SESSION_LIMIT = 16 << 20, /* bytes of session messages that may wait, for each peer */
@@ -32,7 +34,7 @@ typedef struct ChanControl {
 /* What is known of one peer. */
 typedef struct ChanLink {
   const TfePeer *where;
-  uint8_t flags;  /* TFE_LINK_*; 0: not linked */
+  uint8_t flags;  /* TFE_LINK_*; 0: not linked, or by files only */
   Conn *conn;     /* NULL: none yet */
   bool done;      /* said DONE */
   TfeStatus lost; /* not TFE_OK: nothing more will come, for this reason */
@@ -71,6 +73,7 @@ struct TfeChan {
   int64_t told_by; /* the peer that said ABORT first; -1 none */
   TfeStatus told_reason;
   int64_t told_culprit;
+  int64_t dealt_by, dealer; /* the first peer that said DEALT, and whose batch it has; -1 none */
   struct pollfd *polls;
   Conn **polled;
   int64_t *polled_link; /* -1: a stranger */
@@ -93,6 +96,8 @@ void connect_expire(TfeCtx *ctx);
 /* A connection we dialled, before it is up. */
 void connect_dialled(TfeCtx *ctx, int64_t peer, short events);
 void connect_dial_due(TfeCtx *ctx);
+/* Another party has a batch in place of a party that we wait for. */
+TfeStatus connect_check_dealt(TfeCtx *ctx) TFE_MUST_USE;
 bool connect_complete(const TfeCtx *ctx);
 TfeStatus connect_timed_out(TfeCtx *ctx) TFE_MUST_USE;
 

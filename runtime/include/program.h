@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define TFE_ABI_VERSION 1
-#define TFE_PROTOCOL_VERSION 1 /* of the handshake and the message header */
+#define TFE_PROTOCOL_VERSION 2 /* of the handshake and the message header */
 
 typedef struct TfeCtx TfeCtx;
 

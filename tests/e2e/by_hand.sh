@@ -45,7 +45,7 @@ for text in 'Your data ' 'wealth' 'Sends to      bob' 'Revealed      to everybod
 done
 "$work/party-alice" --help >"$work/help.txt"
 for option in index hosts host listen key cert ca input output program seed progress log stats wait timeout allow-clear check \
-  about hash version help; do
+  about hash version help deal deal-count dealt; do
   grep -q -- "--$option" "$work/help.txt" || fail "--help does not list --$option"
 done
 

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "chan/state.h"
+#include "dealt.h"
 #include "include/abi.h"
 #include "prg.h"
 #include "session.h"
@@ -59,6 +60,7 @@ struct Net {
   bool has_seed[PARTIES];
   uint64_t seed[PARTIES];
   bool no_session;
+  Body before; /* anything is connected; or NULL */
   Body body;
   void *user;
   Result *results; /* [PARTIES], shared */
@@ -166,6 +168,8 @@ static inline void net_free(Net *net) {
 }
 
 static inline TfeStatus net_steps(TfeCtx *ctx, Net *net, int party) {
+  if (net->before != NULL)
+    TRY(net->before(ctx, net));
   int fd = dup(net->listen_fd[party]);
   TRY(tfe_chan_init(ctx, net->peers[party], net->identities[party], fd));
   TRY(tfe_chan_connect(ctx));
@@ -194,6 +198,7 @@ static inline void net_party(Net *net, int party) {
   snprintf(result->text, sizeof result->text, "%s", ctx.error_text);
   snprintf(result->more, sizeof result->more, "%s", ctx.error_more);
   tfe_chan_free(&ctx);
+  tfe_dealt_free(&ctx);
   tfe_ctx_free(&ctx);
 }
 

@@ -228,11 +228,40 @@ static void test_silent(void **state) {
   net_free(net);
 }
 
+/* p3 comes after three seconds. p2 waits for it by --wait, and the others must not give p2 up, whose ALIVE
+ * reaches p0 only by way of p1. */
+static void late_start(Net *net, double seconds) {
+  net->absent[3] = true;
+  net_start(net, false);
+  test_sleep(seconds);
+  Start *late = malloc(sizeof *late);
+  *late = (Start){net, 3};
+  net->absent[3] = false;
+  assert_int_equal(pthread_create(&net->threads[3], NULL, net_thread, late), 0);
+}
+
+static void test_late(void **state) {
+  (void)state;
+  static const Links shapes[] = {links_line, links_star, links_all};
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    Net *net = net_new(4, false);
+    shapes[i](net);
+    net->body = keys_body;
+    for (int p = 0; p < 3; p++)
+      net->timeout[p] = 1;
+    late_start(net, 3);
+    net_finish(net, false);
+    net_expect_all(net, TFE_OK);
+    net_free(net);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_keys),    cmocka_unit_test(test_islands),    cmocka_unit_test(test_alone),
       cmocka_unit_test(test_seed),    cmocka_unit_test(test_parameters), cmocka_unit_test(test_program),
       cmocka_unit_test(test_version), cmocka_unit_test(test_nonsense),   cmocka_unit_test(test_silent),
+      cmocka_unit_test(test_late),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
