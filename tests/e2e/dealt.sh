@@ -19,24 +19,22 @@ deal() { # PARTY FOLDER OPTIONS
 "$tfec" examples/logistic/logistic.tfe -o "$work/logistic"
 set_up examples/logistic/logistic.tfe logistic
 cp examples/logistic/query.csv "$work/client/x.csv"
-others=(client provider.0 provider.1 provider.2 provider.3 provider.4)
 prefix=logistic
 mv "$work/hosts.toml" "$work/hosts.later" # the producer needs its key and nothing else
 deal producer "$work/ahead" --deal-count 2 --stats stats.json
 mv "$work/hosts.later" "$work/hosts.toml"
-[ "$(find "$work/ahead" -type f -name 'server[12].dealt' -perm 600 | wc -l)" -eq 4 ]
-[ "$(find "$work/ahead" -type f | wc -l)" -eq 4 ]
+parties=(server1 server2 client provider.0 provider.1 provider.2 provider.3 provider.4) # all share a key with the producer
+[ "$(find "$work/ahead" -type f -name '*.dealt' -perm 600 | wc -l)" -eq $((2 * ${#parties[@]})) ]
 grep -qx "party-producer: dealt $work/ahead/batch-000002" "$work/producer/deal.txt"
-for party in server1 server2; do # each gets its own files
+for party in "${parties[@]}"; do # each gets its own files
   mkdir "$work/$party/batches"
   (cd "$work/ahead" && cp --parents batch-*/"$party.dealt" "$work/$party/batches")
 done
 
 answer() {
   local party
-  for party in server1 server2; do start "$party" --dealt batches --stats stats.json; done
-  for party in "${others[@]}"; do start "$party"; done
-  for party in server1 server2 "${others[@]}"; do expect "$party" 0 ""; done
+  for party in "${parties[@]}"; do start "$party" --dealt batches --stats stats.json; done
+  for party in "${parties[@]}"; do expect "$party" 0 ""; done
 }
 answer
 sed '1,/^---$/d; s/^client: //' examples/logistic/expected.txt >"$work/expected"
@@ -48,17 +46,16 @@ for party in producer server1 server2; do
 done
 
 # The second batch serves a second run; then none is left. What is missing now is known before anybody is connected.
-start server1 --dealt batches --check
-start server2 --dealt batches --check
-for party in "${others[@]}"; do start "$party" --check; done
-for party in server1 server2 "${others[@]}"; do expect "$party" 0 ""; done # --check uses nothing up
+for party in "${parties[@]}"; do start "$party" --dealt batches --check; done
+for party in "${parties[@]}"; do expect "$party" 0 ""; done # --check uses nothing up
 answer
 server1=("$work/logistic-server1" --hosts "$work/hosts.toml" --key "$work/server1/party-server1.key")
 refused 66 "error[R0406]: there is no batch for server1 in WORK/server1/batches" "${server1[@]}" --dealt "$work/server1/batches"
 refused 66 "error[R0406]: cannot read the folder nowhere: No such file or directory" "${server1[@]}" --dealt nowhere
 refused 76 "error[R0402]: every batch for server1 in WORK/ahead was used already" "${server1[@]}" --dealt "$work/ahead"
-refused 64 "error[R0501]: --dealt: nobody whom client is connected to can deal ahead" "$work/logistic-client" \
-  --hosts "$work/hosts.toml" --key "$work/client/party-client.key" --dealt "$work/ahead"
+"$tfec" examples/hospitals/hospitals.tfe -o "$work/hospitals"
+refused 64 "error[R0501]: --dealt: nobody whom analyst is connected to can deal ahead" "$work/hospitals-analyst" \
+  --hosts "$work/hosts.toml" --dealt "$work/ahead"
 prefix=party
 port=()
 

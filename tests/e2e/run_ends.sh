@@ -24,6 +24,13 @@ children_are() { # COUNT
   [ "${#list[@]}" -eq "$1" ]
 }
 
+# All nine parties are there, and then the five providers are done. (The number alone would also do for a moment of the
+# linking and of the start.)
+training_begins() {
+  until_true 10 children_are 9 || fail "the parties do not start"
+  until_true 10 children_are 4 || fail "the training does not begin"
+}
+
 child() { # PATTERN: the process whose command line matches
   local c
   for c in $(cat "/proc/$run/task/$run/children"); do
@@ -58,7 +65,7 @@ for after in 0.05 0.2 0.4 0.8; do
 done
 for signal in INT:130 HUP:129; do
   launch "${long[@]}"
-  until_true 10 children_are 4 || fail "the training does not begin" # the five providers are done
+  training_begins
   kill "-${signal%:*}" -- "-$run" # to all processes, as Ctrl-C in a terminal
   ends 5 "${signal#*:}"
   said "tfec: stopped"
@@ -66,13 +73,13 @@ done
 
 # ---- a party is killed, or hangs
 launch "${long[@]}"
-until_true 10 children_are 4 || fail "the training does not begin"
+training_begins
 kill -KILL "$(child 'party-server2 .*--listen-fd')"
 ends 5 137
 grep -q '^party-server2: ended by signal 9$' "$work/err"
 [ ! -s "$work/out" ]
 launch "${long[@]}" --timeout 2
-until_true 10 children_are 4 || fail "the training does not begin"
+training_begins
 stopped=$(child 'party-producer .*--listen-fd')
 kill -STOP "$stopped"
 ends 15 69
