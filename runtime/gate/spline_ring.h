@@ -324,6 +324,10 @@ static void IN_RING(add_segments)(const IN_RING(Job) * j, IN_RING(Server) * v) {
     for (int64_t e = 0; e < s->factors; e++)
       word[e] = IN_RING(get)(s, IN_RING(words_of)(j, i), leaf_value(s, e));
     IN_RING(expand)(j->hash, j->key, leaf, v->direction, segments, s->factors, v->scratch, v->value);
+    for (int64_t e = s->factors; e < FACTORS; e++) {
+      word[e] = 0;
+      memset(v->value[e], 0, (size_t)segments * sizeof v->value[e][0]);
+    }
     int64_t centre = s->l.low ? 2 * (int64_t)rest(s, j->c[i]) - (int64_t)(UINT64_C(1) << s->l.low) : 0;
     int64_t bits = scale < 16 ? scale : 16;
     centre >>= scale - bits;
@@ -331,7 +335,7 @@ static void IN_RING(add_segments)(const IN_RING(Job) * j, IN_RING(Server) * v) {
       int64_t q[FACTORS];
       factors_at(s->l.degree, a + (segments - 1 - k) * s->factors, centre, bits, q);
       RING t = (RING)0 - (leaf[k].w[0] & 1);
-      for (int64_t e = 0; e < s->factors; e++)
+      for (int e = 0; e < FACTORS; e++)
         sum += (v->value[e][k] + (word[e] & t)) * (RING)q[e];
     }
     v->result[i] += IN_RING(signed_by)(sum, j->role);
