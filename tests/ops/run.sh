@@ -19,9 +19,11 @@ for kind in real clear; do
     exit 1
   }
 done
+# a tensor may be printed on one line or row by row, as its digits will have it
+joined() { awk '/^ +\[/ { line = line " " $0; next } NR > 1 { print line } { line = $0 } END { print line }' "$1"; }
 # joint lines in their order, then those of each party: parties print when they come to it
 for kind in real clear; do
-  { grep -v '^[a-z][a-z0-9_.]*: ' "$work/$kind" || true; grep '^[a-z][a-z0-9_.]*: ' "$work/$kind" | sort -s -t: -k1,1 || true; } >"$work/$kind.sorted"
+  { joined "$work/$kind" | grep -v '^[a-z][a-z0-9_.]*: ' || true; grep '^[a-z][a-z0-9_.]*: ' "$work/$kind" | sort -s -t: -k1,1 || true; } >"$work/$kind.sorted"
 done
 awk -v tolerance="$tolerance" -f "$here/../e2e/compare.awk" "$work/clear.sorted" "$work/real.sorted" >&2
 echo "$(basename "$program"): $(wc -w <"$work/real") words agree within $tolerance"
