@@ -9,7 +9,10 @@
  * comparison keys, which are pseudorandom and not one-time-padded. The second run must still compute the
  * right results: it is compared with a run on the same data with unshifted masks.
  *
- *   maskshift MODEL.tfe [-D name=value]...      exit 0 and one line of counts, or 1 and the leak
+ *   maskshift MODEL.tfe [-D name=value]... [--size S]      exit 0 and one line of counts, or 1 and the leak
+ *
+ * Private fixed numbers are uniform in [-S, S), by default [-1, 1). A program that scales its inputs wants small
+ * ones: where values leave their range the results of two runs have nothing to do with each other.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -44,6 +47,7 @@ typedef struct Test {
   const Op **hides;     /* by id of a RANDOM: the operation ADD or SUB that it masks and that is sent */
   int64_t checked, revealed, keys, shifted;
   const char *leak;
+  double size; /* of private numbers */
 } Test;
 
 static Record *find(const Table *t, const Op *op, uint64_t pass) {
@@ -163,7 +167,7 @@ static void on_input(void *data, const Op *op, int party, uint64_t pass, uint64_
   int64_t n = shape_count(&op->type.shape);
   tfe_prg_words(key, (uint32_t)op->id, pass, 16, out, n);
   for (int64_t i = 0; i < n; i++) {
-    double v = (double)out[i] / 32768.0 - 1.0; /* [-1, 1) */
+    double v = ((double)out[i] / 32768.0 - 1.0) * t->size; /* [-size, size) */
     out[i] = op->type.elem == EL_FIXED  ? ir_fixed_bits(v)
              : op->type.elem == EL_BOOL ? out[i] & 1
                                         : out[i] % 1000;
@@ -268,17 +272,20 @@ int main(int argc, char **argv) {
   Diags *diags = diag_create(a);
   VEC(const char *) defines = {0};
   const char *path = NULL;
+  double size = 1;
   for (int i = 1; i < argc; i++) {
     if (strcmp(argv[i], "-D") == 0 && i + 1 < argc)
       VEC_PUSH(a, &defines, argv[++i]);
+    else if (strcmp(argv[i], "--size") == 0 && i + 1 < argc)
+      size = atof(argv[++i]);
     else
       path = argv[i];
   }
   if (!path) {
-    fprintf(stderr, "usage: maskshift MODEL.tfe [-D name=value]...\n");
+    fprintf(stderr, "usage: maskshift MODEL.tfe [-D name=value]... [--size S]\n");
     return 2;
   }
-  Test t = {.arena = a, .program = compile(a, diags, path, defines.data, defines.count)};
+  Test t = {.arena = a, .size = size, .program = compile(a, diags, path, defines.data, defines.count)};
   if (!t.program)
     return 1;
   t.hides = ARENA_ARRAY(a, const Op *, t.program->next_id + 1);
