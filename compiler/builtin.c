@@ -209,6 +209,12 @@ static const Value *hot(Checker *cx, const Value *i, int64_t n, Span at) {
   }
   shape.dim[shape.rank++] = n;
   column.dim[column.rank++] = 1;
+  if (i->place.kind == PLACE_PRIVATE && check_kind_has(cx, "places")) {
+    const int64_t arguments[] = {INT64_MIN, n};
+    const Value *v = tensor_make(cx, OP_APPLY, &i, 1, arguments, 2, EL_BOOL, shape, i->place, at);
+    v->op->text = "places";
+    return v;
+  }
   return tensor_binary(cx, OP_EQ, tensor_reshape(cx, i, column, at), iota(cx, n, at), shape, NULL, at);
 }
 

@@ -217,12 +217,12 @@ static bool weight_sum(const char *name, int64_t j, int64_t m, int frac, double 
 }
 
 bool curve_weights(const char *name, int64_t m, int frac, int scale, uint64_t *out) {
-  bool step = strcmp(name, "step") == 0;
+  bool step = strcmp(name, "step") == 0, place = strcmp(name, "place") == 0;
   uint64_t before = 0;
   for (int64_t j = 0; j < m; j++) {
     double sum;
-    if (step) {
-      out[j] = UINT64_C(1) << j;
+    if (step || place) {
+      out[j] = step ? UINT64_C(1) << j : (uint64_t)j;
       continue;
     }
     if (!weight_sum(name, j, m, frac, &sum))

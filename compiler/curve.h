@@ -30,6 +30,7 @@ const char *curve_layout(Arena *a, const Curve *curve, int bits, int scale, int 
                          TfeSpline *layout, const uint64_t **table, int64_t *count);
 /* Weights of the steps by which the binary order of magnitude of a number is told: step j, of m, is 1 for x * 2^frac
  * >= 2^j. The weights of all steps that are 1 add up, at `scale`, to
+ *   "place"       (no sum: weight j is j)
  *   "step"        (no sum: weight j is 2^j)         "normalise"   2^(m - 1 - order), scale 0: x times it is in [2^(m - 1), 2^m)
  *   "rsqrt"       (2^(order - frac)) ** -1/2        "sqrt"        its square root
  *   "log"         its natural logarithm
