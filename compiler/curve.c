@@ -145,8 +145,8 @@ static const char *put_pieces(const Curve *c, TfeSpline *l, int scale, int out_s
       row -= 3; /* of two that begin at the ring's end the later counts */
     else
       l->pieces++;
-    const char *error = put(row, start, 64);
-    error = error ? error : put(row + 1, ldexp(p->a, f), 62);
+    row[0] = (uint64_t)(int64_t)start;
+    const char *error = put(row + 1, ldexp(p->a, f), 62);
     error = error ? error : put(row + 2, ldexp(p->b, f - scale), 62);
     if (error)
       return error;

@@ -15,7 +15,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 "$tfec" run -W no-W0611 "$here/accuracy.tfe" -D values="$values" -D piece=$((values < 10000 ? values : 10000)) |
   awk -F ' *[|] *' -v values="$values" '
     BEGIN {
-      printf "%-48s %9s %11s %8s ", "", "values", "largest", "allowed"
+      printf "%-52s %9s %11s %8s ", "", "values", "largest", "allowed"
       for (k = -18; k < -10; k++) printf " %8s", "2^" k
       print "  2^-10.."
     }
@@ -23,7 +23,7 @@ here=$(cd "$(dirname "$0")" && pwd)
     NF == 3 {
       gsub(/[][]/, "", $3)
       split($3, v, " ")
-      printf "%-48s %9d %11.3g %8s ", $2, v[2], v[3] / 65536, v[1] ? sprintf("2^%d", log(v[1] / 65536) / log(2) - 0.5) : "0"
+      printf "%-52s %9d %11.3g %8s ", $2, v[2], v[3] / 65536, v[1] ? sprintf("2^%d", log(v[1] / 65536) / log(2) - 0.5) : "0"
       for (k = 4; k < 12; k++) printf " %8d", v[k] - v[k + 1]
       printf " %8d", v[12]
       wrong = v[2] % values != 0 || v[3] + 0 > v[1] + 0

@@ -9,6 +9,10 @@
  * comparison keys, which are pseudorandom and not one-time-padded. The second run must still compute the
  * right results: it is compared with a run on the same data with unshifted masks.
  *
+ * What the servers send to each other is also looked at as a stream of bits, packed as on the wire, messages of
+ * single bits apart: from 100 kB on it must pass for uniform (stream.h), with a chance of less than 10^-6 that
+ * a uniform one does not.
+ *
  *   maskshift MODEL.tfe [-D name=value]... [--size S]      exit 0 and one line of counts, or 1 and the leak
  *
  * Private fixed numbers are uniform in [-S, S), by default [-1, 1). A program that scales its inputs wants small
@@ -24,8 +28,12 @@
 #include "../../compiler/rings.h"
 #include "../../runtime/prg.h"
 #include "interp.h"
+#include "stream.h"
 
 enum { BUCKETS = 4096 };
+enum { NUMBERS, BITS, STREAMS }; /* messages of numbers, of single bits */
+
+static const double FARTHEST = 5.2; /* deviation of a statistic; four of them are looked at */
 
 typedef struct Record {
   const Op *op;
@@ -46,6 +54,7 @@ typedef struct Test {
   VEC(double) shown[3]; /* what the parties print or output */
   const Op **hides;     /* by id of a RANDOM: the operation ADD or SUB that it masks and that is sent */
   int64_t checked, revealed, keys, shifted;
+  Stream streams[STREAMS]; /* of runs 0 and 2: run 1 repeats the messages of run 0 */
   const char *leak;
   double size; /* of private numbers */
 } Test;
@@ -134,6 +143,22 @@ static void on_random(void *data, Interp *in, const Op *op, uint64_t pass, uint6
   }
 }
 
+static bool is_server(const Program *p, int party) {
+  for (int i = 0; i < p->protocols.count; i++)
+    for (int k = 0; k < p->protocols.data[i].servers.count; k++)
+      if (p->protocols.data[i].servers.data[k] == party)
+        return true;
+  return false;
+}
+
+static void note_stream(Test *t, const Op *send, const uint64_t *value) {
+  const IrType *type = &send->type;
+  if (t->run == 1 || type->elem != EL_RING || !is_server(t->program, (int)send->ints.data[0]) ||
+      !is_server(t->program, (int)send->ints.data[1]))
+    return;
+  stream_add(&t->streams[type->bits == 1 ? BITS : NUMBERS], value, shape_count(&type->shape), type->bits);
+}
+
 static void on_sent(void *data, const Op *op, uint64_t pass, const uint64_t *value) {
   Test *t = data;
   const Op *what = op->args.data[0];
@@ -147,6 +172,7 @@ static void on_sent(void *data, const Op *op, uint64_t pass, const uint64_t *val
     t->keys += t->run == 1;
     return;
   }
+  note_stream(t, op, value);
   if (t->run == 0)
     keep(t, what, pass, value);
   if (t->run != 1)
@@ -267,6 +293,18 @@ static bool same_results(const Test *t) {
   return true;
 }
 
+/* Prints the figures of a stream that is long enough. */
+static bool is_uniform(const char *path, const char *what, const Stream *s) {
+  if (s->bytes < STREAM_LEAST)
+    return true;
+  double chi = stream_chi_square(s), correlation = stream_correlation(s);
+  bool good = fabs(chi) < FARTHEST && fabs(correlation) < FARTHEST;
+  fprintf(good ? stdout : stderr,
+          "%s: %" PRId64 " bytes of opened %s: chi-square %+.2f, correlation %+.2f%s\n", path, s->bytes, what,
+          chi, correlation, good ? "" : ", not uniform");
+  return good;
+}
+
 int main(int argc, char **argv) {
   Arena *a = arena_new();
   Diags *diags = diag_create(a);
@@ -300,6 +338,8 @@ int main(int argc, char **argv) {
     fprintf(stderr, "maskshift: %s: the shifted run gives other results\n", path);
     return 1;
   }
+  if (!is_uniform(path, "numbers", &t.streams[NUMBERS]) || !is_uniform(path, "bits", &t.streams[BITS]))
+    return 1;
   printf("%s: %" PRId64 " messages equal under %" PRId64 " shifted masks; %" PRId64
          " belong to reveals, %" PRId64 " are comparison keys\n",
          path, t.checked, t.shifted, t.revealed, t.keys);
