@@ -81,6 +81,7 @@ const char *run_directory(Arena *a, const char **error) {
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
   sigaction(SIGHUP, &action, NULL);
+  sigaction(SIGPIPE, &action, NULL); /* nobody reads what is printed any more */
   if (stop_signal) {
     *error = "stopped";
     return NULL;
@@ -517,7 +518,8 @@ static void wait_for_all(Run *r) {
 
 static int report(Run *r) {
   if (stop_signal) {
-    fprintf(stderr, "tfec: stopped\n");
+    if (stop_signal != SIGPIPE)
+      fprintf(stderr, "tfec: stopped\n");
     return 128 + (int)stop_signal;
   }
   int cause = -1;

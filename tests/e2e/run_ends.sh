@@ -71,6 +71,12 @@ for signal in INT:130 HUP:129; do
   said "tfec: stopped"
 done
 
+# ---- nobody reads what it prints
+printf 'party a\nfor i in 0..1000000 { print(i) }\n' >"$work/lines.tfe"
+{ "$tfec" run "$work/lines.tfe" 2>"$work/err" || echo "$?" >"$work/code"; } | head -n 1 >/dev/null
+[ "$(<"$work/code")" -eq 141 ] || fail "code $(<"$work/code") when the reader is gone: $(head -n 3 "$work/err")"
+[ -z "$(ls -A "$TMPDIR")" ] || fail "left behind: $(ls "$TMPDIR")"
+
 # ---- a party is killed, or hangs
 launch "${long[@]}"
 training_begins
