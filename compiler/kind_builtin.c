@@ -188,7 +188,10 @@ static Val no_room(Kind *x, int scale) {
   if (!x->failed) {
     Diag *d = diag_new(x->diags, DIAG_E0413, x->current->site->span, p->whole + scale, p->ring - 2);
     diag_also(d, p->span, "frac = %d, whole = %d", p->frac, p->whole);
-    diag_help(d, "give the block less precision: whole + 2 * frac must not be more than %d", p->ring - 2);
+    if (p->whole + 2 * p->frac > p->ring - 2)
+      diag_help(d, "give the block less precision: whole + 2 * frac must not be more than %d", p->ring - 2);
+    else
+      diag_help(d, "give the block a smaller `whole`: this operation has %d fraction bits", scale);
   }
   x->failed = true;
   return NOTHING;
