@@ -1,5 +1,5 @@
 /* The builtin functions of the protocol layer: messages, common randomness, encoding, and what works on the
- * bits of ring elements (reference 18.7). */
+ * bits of ring elements (reference 18.8). */
 #include "kind.h"
 
 #include <math.h>

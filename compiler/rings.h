@@ -7,7 +7,7 @@
 #include "ir.h"
 
 /* Sets Op.width and Op.need of all operations on private numbers, as the `width` functions of their protocol
- * kinds ask for it (reference 18.9); kinds that have none keep the whole ring everywhere. False if a message
+ * kinds ask for it (reference 18.4); kinds that have none keep the whole ring everywhere. False if a message
  * was given. */
 bool rings_choose(Arena *arena, Diags *diags, const Program *joint);
 
