@@ -15,7 +15,7 @@
 
 #include "../runtime/include/abi.h"
 
-enum { DEGREE = 3, LARGEST_BITS = 44 };
+enum { DEGREE = 3, LARGEST_BITS = 60 };
 
 /* ---- functions ------------------------------------------------------------------------------- */
 

@@ -77,17 +77,22 @@ static int64_t power_of(const Spline *s, uint64_t mask, int64_t e) {
 
 /* ---- public factors of the segments ---------------------------------------------------------- */
 
-static int64_t rounded(int64_t v) {
+static inline int64_t rounded(int64_t v) {
   return (v + (1 << (TFE_SPLINE_GUARD - 1))) >> TFE_SPLINE_GUARD;
+}
+
+/* v C, C = c / 2^bits */
+static inline int64_t times(int64_t v, int64_t c, int64_t bits) {
+  return (int64_t)((__int128)v * c >> bits);
 }
 
 /* q_e = sum of a[d] binom(d, e) C^(d - e) over d >= e, for all e; C = c at scale 2^bits, |C| <= 1/2. Missing
  * coefficients count as 0. */
 static inline void factors_at(int64_t degree, const int64_t *a, int64_t c, int64_t bits, int64_t q[FACTORS]) {
   int64_t a1 = degree > 0 ? a[1] : 0, a2 = degree > 1 ? a[2] : 0, a3 = degree > 2 ? a[3] : 0;
-  int64_t t = (a3 * c) >> bits; /* a3 C */
-  q[0] = rounded(a[0] + (((a1 + (((a2 + t) * c) >> bits)) * c) >> bits));
-  q[1] = rounded(a1 + (((2 * a2 + 3 * t) * c) >> bits));
+  int64_t t = times(a3, c, bits);
+  q[0] = rounded(a[0] + times(a1 + times(a2 + t, c, bits), c, bits));
+  q[1] = rounded(a1 + times(2 * a2 + 3 * t, c, bits));
   q[2] = rounded(a2 + 3 * t);
   q[3] = rounded(a3);
 }

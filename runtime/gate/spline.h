@@ -14,7 +14,7 @@
  *             down, party 1 up; so it is right or one unit too large, and right on average
  *   table     for each piece its first segment (-2^(h - 1): all), a, b; both at the result's scale, b for steps of
  *             x; then for each segment the coefficients of 1, u, u^2, ... with u = tau / 2^low, at scale 2^(F -
- *             payload_scale + TFE_SPLINE_GUARD), magnitudes below 2^44
+ *             payload_scale + TFE_SPLINE_GUARD), magnitudes below 2^60
  *
  * A key belongs to one mask r; to evaluate it at several c is allowed. Roots as in dpf.h. The special leaf of the
  * tree of h levels is top(r). Pieces: prefix sums of the payload (1, r) over the leaves up to those where j

@@ -329,11 +329,9 @@ static void IN_RING(add_segments)(const IN_RING(Job) * j, IN_RING(Server) * v) {
       memset(v->value[e], 0, (size_t)segments * sizeof v->value[e][0]);
     }
     int64_t centre = s->l.low ? 2 * (int64_t)rest(s, j->c[i]) - (int64_t)(UINT64_C(1) << s->l.low) : 0;
-    int64_t bits = scale < 16 ? scale : 16;
-    centre >>= scale - bits;
     for (int64_t k = 0; k < segments; k++) {
       int64_t q[FACTORS];
-      factors_at(s->l.degree, a + (segments - 1 - k) * s->factors, centre, bits, q);
+      factors_at(s->l.degree, a + (segments - 1 - k) * s->factors, centre, scale, q);
       RING t = (RING)0 - (leaf[k].w[0] & 1);
       for (int e = 0; e < FACTORS; e++)
         sum += (v->value[e][k] + (word[e] & t)) * (RING)q[e];
