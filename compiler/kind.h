@@ -2,7 +2,8 @@
  * for every operation on private values; what it makes is appended to the choreography.
  *
  *   kind.c          names, calls, statements      kind_tensor.c   operations and moves of tensors
- *   kind_builtin.c  send, random, encode, ...     factor.c        scales of public factors
+ *   kind_builtin.c  send, random, encode, ...     kind_curve.c    piecewise functions
+ *   kind_axis.c     functions of a further axis   factor.c        scales of public factors
  *
  * It knows tensors (an operation and the parties that hold it here), structs of them, integers, parties,
  * operations, and texts of options as values. A private value is the struct that the kind's `holds` declares. Arithmetic takes
@@ -164,8 +165,16 @@ static inline const Val *kind_named(const Call *c, const char *name) {
 
 /* False if there is no builtin of that name. */
 bool kind_builtin(Kind *x, const char *name, Call *c, Val *result);
-/* The same for the functions of kind_curve.c: piecewise functions and the gate that evaluates them. */
+/* The same for the functions of kind_curve.c, piecewise functions and the gate that evaluates them, and of
+ * kind_axis.c. */
 bool kind_curve(Kind *x, const char *name, Call *c, Val *result);
+bool kind_axis(Kind *x, const char *name, Call *c, Val *result);
+typedef struct KindBuiltin {
+  const char *name;
+  Val (*call)(Kind *, Call *);
+} KindBuiltin;
+/* Calls the one of that name; false: there is none. */
+bool kind_find(Kind *x, const KindBuiltin *builtins, int count, const char *name, Call *c, Val *result);
 /* Two piecewise functions beside each other. */
 Val kind_curve_join(Kind *x, Span at, const Val *a, const Val *b);
 /* v at `to` as well. */
@@ -187,6 +196,8 @@ Val kind_broadcast(Kind *x, Span at, Val v, Shape shape);
 /* A joint MOVE or SUM operation on each part of private values (or bundles of tensors); its first n operands
  * are data. */
 Val kind_move(Kind *x, const Op *joint, const Val *data, int n);
+/* f of a tensor, or of every part of a private value or a bundle; n is handed on. */
+Val kind_parts(Kind *x, Span at, Val v, Val (*f)(Kind *, Span, Val, int), int n);
 /* The low bits of a tensor, of a private value's or a bundle's parts; scales stay. What is narrow already stays
  * as it is. */
 Val kind_narrow(Kind *x, Span at, Val v, int bits);

@@ -393,34 +393,24 @@ static Val builtin_holds(Kind *x, Call *c) {
   return v;
 }
 
-/* at_scale(x, s): the same ring elements, which mean numbers of another scale. */
-static Val at_scale(Kind *x, Span at, Val v, int scale) {
-  if (v.kind == V_STRUCT) {
-    Val *parts = ARENA_ARRAY(x->arena, Val, v.count);
-    for (int i = 0; i < v.count; i++)
-      parts[i] = at_scale(x, at, v.items[i], scale);
-    v.items = parts;
-    kind_forget_origin(&v);
-    return v;
-  }
+static Val read_at_scale(Kind *x, Span at, Val v, int scale) {
   IrType t = v.op->type;
-  if (v.kind != V_TENSOR || t.scale == scale)
+  if (t.scale == scale)
     return v;
   t.scale = scale;
   return kind_emit(x, at, OP_NARROW, t, &v, 1);
 }
 
+/* at_scale(x, s): the same ring elements, which mean numbers of another scale; of all parts. */
 static Val builtin_at_scale(Kind *x, Call *c) {
-  bool fits = c->count == 2 && c->args[1].kind == V_INT;
-  if (!fits || (c->args[0].kind != V_TENSOR && c->args[0].kind != V_STRUCT))
+  if (c->count != 2 || c->args[1].kind != V_INT)
     return kind_fail(x, c->e->span, "`at_scale` takes ring elements and a scale");
-  return at_scale(x, c->e->span, c->args[0], (int)c->args[1].integer);
+  Val v = kind_parts(x, c->e->span, c->args[0], read_at_scale, (int)c->args[1].integer);
+  kind_forget_origin(&v);
+  return v;
 }
 
-static const struct Builtin {
-  const char *name;
-  Val (*call)(Kind *, Call *);
-} builtins[] = {
+static const KindBuiltin builtins[] = {
     {"holds", builtin_holds},
     {"send", builtin_send},
     {"exchange", builtin_exchange},
@@ -445,23 +435,24 @@ static const struct Builtin {
     {"at_scale", builtin_at_scale},
 };
 
-static bool kind_is_builtin(const char *name) {
-  for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)
-    if (strcmp(builtins[i].name, name) == 0)
-      return true;
+/* Integers in, integers out: also while ring widths are chosen. */
+static bool is_for_widths(const char *name) {
+  return strcmp(name, "factor_width") == 0 || strcmp(name, "each") == 0;
+}
+
+bool kind_find(Kind *x, const KindBuiltin *list, int count, const char *name, Call *c, Val *result) {
+  for (int i = 0; i < count; i++) {
+    if (strcmp(list[i].name, name) != 0)
+      continue;
+    *result = x->out || is_for_widths(name)
+                  ? list[i].call(x, c)
+                  : kind_fail(x, c->e->span, "a `width` function computes with integers only");
+    return true;
+  }
   return false;
 }
 
 bool kind_builtin(Kind *x, const char *name, Call *c, Val *result) {
-  bool for_widths = strcmp(name, "factor_width") == 0 || strcmp(name, "each") == 0;
-  if (!x->out && !for_widths && kind_is_builtin(name)) {
-    *result = kind_fail(x, c->e->span, "a `width` function computes with integers only");
-    return true;
-  }
-  for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)
-    if (strcmp(builtins[i].name, name) == 0) {
-      *result = builtins[i].call(x, c);
-      return true;
-    }
-  return kind_curve(x, name, c, result);
+  return kind_find(x, builtins, (int)(sizeof builtins / sizeof *builtins), name, c, result) ||
+         kind_curve(x, name, c, result) || kind_axis(x, name, c, result);
 }

@@ -106,16 +106,23 @@ static Val narrow_tensor(Kind *x, Span at, Val v, int bits) {
   return kind_emit(x, at, OP_NARROW, t, &v, 1);
 }
 
-Val kind_narrow(Kind *x, Span at, Val v, int bits) {
+Val kind_parts(Kind *x, Span at, Val v, Val (*f)(Kind *, Span, Val, int), int n) {
   if (v.kind == V_TENSOR)
-    return narrow_tensor(x, at, v, bits);
+    return f(x, at, v, n);
   if (v.kind != V_STRUCT)
-    return v.kind == V_NONE ? NOTHING : kind_fail(x, at, "this cannot be narrowed");
+    return v.kind == V_NONE ? NOTHING : kind_fail(x, at, "this needs a tensor, a private value or a bundle");
   const Val *parts = v.items;
   v.items = ARENA_ARRAY(x->arena, Val, v.count);
-  for (int i = 0; i < v.count; i++)
-    v.items[i] = kind_narrow(x, at, parts[i], bits);
+  for (int i = 0; i < v.count; i++) {
+    v.items[i] = kind_parts(x, at, parts[i], f, n);
+    if (v.items[i].kind == V_NONE)
+      return NOTHING;
+  }
   return v;
+}
+
+Val kind_narrow(Kind *x, Span at, Val v, int bits) {
+  return kind_parts(x, at, v, narrow_tensor, bits);
 }
 
 /* Elements of different rings meet in the smallest; a bit meets bits only. */
