@@ -12,32 +12,7 @@
 #include "../../runtime/gate/dpf.h"
 #include "../../runtime/include/abi.h"
 
-#if __has_include(<valgrind/memcheck.h>)
-#include <valgrind/memcheck.h>
-#else
-#define VALGRIND_MAKE_MEM_UNDEFINED(address, size) ((void)(address), (void)(size))
-#define VALGRIND_MAKE_MEM_DEFINED(address, size) ((void)(address), (void)(size))
-#endif
-
-static uint64_t state = 1;
-
-static uint64_t next(void) {
-  uint64_t x = state += UINT64_C(0x9e3779b97f4a7c15);
-  x = (x ^ x >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
-  return x ^ x >> 32;
-}
-
-static uint64_t *new_random(int64_t n) {
-  uint64_t *words = malloc((size_t)n * 8 + 1);
-  assert_non_null(words);
-  for (int64_t i = 0; i < n; i++)
-    words[i] = next();
-  return words;
-}
-
-static uint64_t low(uint64_t x, int64_t bits) {
-  return x & ~UINT64_C(0) >> (64 - bits);
-}
+#include "gate_fixture.h"
 
 /* One key each for n pairs; both shares; their XOR against the comparison. */
 static void check_pairs(const TfeHash *hash, const uint64_t *alpha, const uint64_t *x, int64_t n,
