@@ -15,7 +15,7 @@
 
 #include "../runtime/include/abi.h"
 
-enum { DEGREE = 3, LARGEST_BITS = 60 };
+enum { DEGREE = 3 };
 
 /* ---- functions ------------------------------------------------------------------------------- */
 
@@ -160,7 +160,8 @@ static const char *put_segments(const Curve *c, const TfeSpline *l, int out_scal
   for (int64_t i = 0; i < l->count; i++) {
     interpolate(find(c->function)->value, (double)(l->first + i) * width, width, a);
     for (int d = 0; d <= DEGREE; d++) {
-      const char *error = put(table + (DEGREE + 1) * i + d, ldexp(a[d], scale), LARGEST_BITS);
+      const char *error =
+          put(table + (DEGREE + 1) * i + d, ldexp(a[d], scale), (int)tfe_spline_coefficient_bits(l));
       if (error)
         return error;
     }
@@ -179,22 +180,35 @@ static const char *set_segments(const Curve *c, TfeSpline *l, int scale) {
   l->count = (last < limit ? last : limit - 1) - l->first + 1; /* of the last one the left half */
   if (l->low < 1)
     return "the protocol's `frac` is too small for it";
-  return l->count < 1 || l->count > TFE_SPLINE_SEGMENTS ? "its range is too large" : NULL;
+  bool fits =
+      l->count >= 1 && l->count <= TFE_SPLINE_COUNT_MAX && tfe_spline_levels(l) <= TFE_SPLINE_SEGMENT_BITS;
+  return fits ? NULL : "its range is too large";
+}
+
+/* With sums of at most 64 bits, unless `wide`. */
+static const char *lay_out(Arena *a, const Curve *c, int bits, int scale, int out_bits, int out_scale,
+                           bool wide, TfeSpline *l, const uint64_t **table) {
+  *l = (TfeSpline){.bits = bits, .degree = -1, .out_bits = out_bits};
+  l->shift = choose_shift(c, scale, out_bits, out_scale);
+  if (wide && out_bits + l->shift <= 64)
+    l->shift = 65 - out_bits;
+  const char *error = c->function ? set_segments(c, l, scale) : NULL;
+  if (error)
+    return error;
+  uint64_t *data = ARENA_ARRAY(a, uint64_t, 3 * c->pieces.count + (DEGREE + 1) * l->count + 1);
+  *table = data;
+  error = put_pieces(c, l, scale, out_scale, data);
+  l->has_pieces = l->pieces > 0;
+  l->linear = l->has_pieces && any_slope(c);
+  return error || !c->function ? error : put_segments(c, l, out_scale, data + 3 * l->pieces);
 }
 
 const char *curve_layout(Arena *a, const Curve *c, int bits, int scale, int out_bits, int out_scale,
                          TfeSpline *layout, const uint64_t **table, int64_t *count) {
-  TfeSpline l = {.bits = bits, .degree = -1, .out_bits = out_bits, .linear = any_slope(c)};
-  l.shift = choose_shift(c, scale, out_bits, out_scale);
-  const char *error = c->function ? set_segments(c, &l, scale) : NULL;
-  if (error)
-    return error;
-  uint64_t *data = ARENA_ARRAY(a, uint64_t, 3 * c->pieces.count + (DEGREE + 1) * l.count + 1);
-  error = put_pieces(c, &l, scale, out_scale, data);
-  error = error || !c->function ? error : put_segments(c, &l, out_scale, data + 3 * l.pieces);
-  *count = 3 * l.pieces + (DEGREE + 1) * l.count;
-  *layout = l;
-  *table = data;
+  const char *error = lay_out(a, c, bits, scale, out_bits, out_scale, false, layout, table);
+  if (error) /* coefficients may be larger where sums are */
+    error = lay_out(a, c, bits, scale, out_bits, out_scale, true, layout, table);
+  *count = tfe_spline_table_words(layout);
   return error;
 }
 

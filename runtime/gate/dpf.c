@@ -9,13 +9,12 @@
 
 #include <assert.h>
 #include <openssl/crypto.h>
-#include <stdbool.h>
 
 #include "../ctx.h"
 #include "../include/abi.h"
 #include "tree.h"
 
-enum { BATCH = 64, LEAF_BITS = 7 };
+enum { BATCH = TREE_BATCH, LEAF_BITS = 7 };
 
 typedef struct Shape {
   int64_t depth;  /* direction bits, leaf included */
@@ -50,31 +49,7 @@ static uint64_t parity(TfeNode a) {
 
 /* -- generation ------------------------------------------------------------------------------------------ */
 
-/* Children of both parties' nodes of one batch: child[d][party]. */
-typedef struct Grown {
-  TfeNode node[2][BATCH];     /* [party] */
-  TfeNode child[2][2][BATCH]; /* [direction][party] */
-} Grown;
-
-static void grow(const TfeHash *hash, const TfeHashKey *key, Grown *g, int64_t n) {
-  for (int party = 0; party < 2; party++)
-    for (uint64_t d = 0; d < 2; d++) {
-      for (int64_t i = 0; i < n; i++)
-        g->child[d][party][i] = tree_child(g->node[party][i], d);
-      hash->nodes(key, g->child[d][party], g->child[d][party], n);
-    }
-}
-
-/* An inner level for key i of the batch. */
-static void correct_level(Grown *g, int64_t i, uint64_t a, int64_t level, Shape shape, uint64_t *words) {
-  TfeNode node[2] = {g->node[0][i], g->node[1][i]};
-  TfeNode child[2][2] = {{g->child[0][0][i], g->child[0][1][i]}, {g->child[1][0][i], g->child[1][1][i]}};
-  words[shape.words - 1] |= tree_correct(node, child, a, words + 2 * level) << level;
-  g->node[0][i] = node[0];
-  g->node[1][i] = node[1];
-}
-
-static void correct_leaf(const Grown *g, int64_t i, uint64_t alpha, uint64_t a, uint64_t *leaf) {
+static void correct_leaf(const TreePair *g, int64_t i, uint64_t alpha, uint64_t a, uint64_t *leaf) {
   uint64_t bit = UINT64_C(1) << (alpha & 63), high = -(alpha >> 6 & 1);
   TfeNode unit = {{bit & ~high, bit & high}};
   TfeNode left = tree_xor(g->child[0][0][i], g->child[0][1][i]);
@@ -85,7 +60,15 @@ static void correct_leaf(const Grown *g, int64_t i, uint64_t alpha, uint64_t a, 
   leaf[2] = right.w[0], leaf[3] = right.w[1];
 }
 
-static void key_batch(const TfeHash *hash, const TfeHashKey *key, Grown *g, uint64_t *words,
+/* An inner level for key i of the batch. */
+static void correct_level(TreePair *g, int64_t i, uint64_t a, int64_t level, Shape shape, uint64_t *words) {
+  uint64_t t_right;
+  TfeNode seed = tree_descend(g, i, a, &t_right);
+  words[2 * level] = seed.w[0], words[2 * level + 1] = seed.w[1];
+  words[shape.words - 1] |= t_right << level;
+}
+
+static void key_batch(const TfeHash *hash, const TfeHashKey *key, TreePair *g, uint64_t *words,
                       const uint64_t *alpha, const uint64_t *root0, const uint64_t *root1, int64_t n,
                       Shape shape) {
   int64_t last = shape.levels - 1;
@@ -95,7 +78,7 @@ static void key_batch(const TfeHash *hash, const TfeHashKey *key, Grown *g, uint
     words[(i + 1) * shape.words - 1] = 0;
   }
   for (int64_t level = 0; level <= last; level++) {
-    grow(hash, key, g, n);
+    tree_grow(hash, key, g, n);
     for (int64_t i = 0; i < n; i++) {
       uint64_t number = alpha[i] & shape.mask, a = direction(shape, number, level);
       if (level < last)
@@ -110,7 +93,7 @@ void tfe_dpf_key_with(const TfeHash *hash, const uint8_t bytes[16], uint64_t *wo
                       const uint64_t *root0, const uint64_t *root1, int64_t n, int64_t bits) {
   Shape shape = shape_of(bits);
   TfeHashKey key;
-  Grown grown;
+  TreePair grown;
   hash->start(&key, bytes);
   for (int64_t i = 0; i < n; i += BATCH)
     key_batch(hash, &key, &grown, words + i * shape.words, alpha + i, root0 + 2 * i, root1 + 2 * i,
@@ -129,13 +112,11 @@ typedef struct Walk {
 /* One step of walk i towards x. `child` is the hashed child in direction d. */
 static void step(Walk *w, int64_t i, uint64_t d, int64_t level, Shape shape, const uint64_t *words) {
   int64_t last = shape.levels - 1;
-  if (level < last) {
-    uint64_t t_right = words[shape.words - 1] >> level & 1;
-    w->node[i] = tree_step(w->node[i], w->child[i], d, words + 2 * level, t_right);
-    return;
-  }
-  const uint64_t *leaf = words + 2 * last + 2 * (int64_t)d;
-  w->node[i] = tree_xor(w->child[i], tree_and((TfeNode){{leaf[0], leaf[1]}}, -(w->node[i].w[0] & 1)));
+  const uint64_t *at = words + 2 * level + (level == last ? 2 * (int64_t)d : 0);
+  TfeNode correction = {{at[0], at[1]}};
+  if (level < last)
+    correction = tree_correction_of(correction, words[shape.words - 1] >> level, d);
+  w->node[i] = tree_step(w->node[i], w->child[i], correction);
 }
 
 /* Walks of one batch: walk i is that of point first + i, with the key number (first + i) / points. */
@@ -144,16 +125,16 @@ typedef struct Points {
   int64_t first, points;
 } Points;
 
-static const uint64_t *words_of(const Points *p, int64_t i, Shape shape) {
-  return p->words + (p->first + i) / p->points * shape.words;
+static int64_t key_of(const Points *p, int64_t i) {
+  return (p->first + i) / p->points;
 }
 
-/* The leaves' blocks, and the parity of what lies before them. */
+/* All the way to the leaves of x; the parity of the leaves that were passed by on the left. */
 static void walk_batch(const TfeHash *hash, const TfeHashKey *key, Walk *w, const Points *p, int64_t n,
                        Shape shape, uint64_t role) {
   const uint64_t *x = p->x + p->first;
   for (int64_t i = 0; i < n; i++) {
-    w->node[i] = tree_root(p->root + 2 * ((p->first + i) / p->points), role);
+    w->node[i] = tree_root(p->root + 2 * key_of(p, i), role);
     w->parity[i] = 0;
   }
   for (int64_t level = 0; level < shape.levels; level++) {
@@ -165,12 +146,12 @@ static void walk_batch(const TfeHash *hash, const TfeHashKey *key, Walk *w, cons
     }
     hash->nodes(key, w->child, w->child, n);
     for (int64_t i = 0; i < n; i++)
-      step(w, i, direction(shape, x[i] & shape.mask, level), level, shape, words_of(p, i, shape));
+      step(w, i, direction(shape, x[i] & shape.mask, level), level, shape,
+           p->words + key_of(p, i) * shape.words);
   }
 }
 
-/* This party's share of alpha <= x, for a walk that has ended. */
-static uint64_t prefix_bit(const Walk *w, int64_t i, uint64_t number, Shape shape) {
+static uint64_t prefix_of(const Walk *w, int64_t i, uint64_t number, Shape shape) {
   uint64_t d = direction(shape, number, shape.levels - 1);
   TfeNode chosen =
       tree_xor(bits_up_to(number & 127), (TfeNode){{-d, -d}}); /* came from the right: the bits above */
@@ -178,23 +159,24 @@ static uint64_t prefix_bit(const Walk *w, int64_t i, uint64_t number, Shape shap
   return w->parity[i] ^ parity(leaf);
 }
 
-static uint64_t point_bit(const Walk *w, int64_t i, uint64_t number) {
+static uint64_t point_of(const Walk *w, int64_t i, uint64_t number, Shape shape) {
+  (void)shape;
   return w->node[i].w[number >> 6 & 1] >> (number & 63) & 1;
 }
 
-static void evaluate(const TfeHash *hash, const uint8_t bytes[16], uint64_t *out, Points *p, int64_t n,
-                     int64_t bits, uint64_t role, bool prefix) {
+typedef uint64_t ReadOff(const Walk *, int64_t i, uint64_t number, Shape);
+
+static void eval_with(const TfeHash *hash, const uint8_t bytes[16], uint64_t *out, Points p, int64_t n,
+                      int64_t bits, int64_t role, ReadOff *read_off) {
   Shape shape = shape_of(bits);
   TfeHashKey key;
   Walk walk;
   hash->start(&key, bytes);
-  for (p->first = 0; p->first < n; p->first += BATCH) {
-    int64_t count = n - p->first < BATCH ? n - p->first : BATCH;
-    walk_batch(hash, &key, &walk, p, count, shape, role);
-    for (int64_t i = 0; i < count; i++) {
-      uint64_t number = p->x[p->first + i] & shape.mask;
-      out[p->first + i] = prefix ? prefix_bit(&walk, i, number, shape) : point_bit(&walk, i, number);
-    }
+  for (; p.first < n; p.first += BATCH) {
+    int64_t part = n - p.first < BATCH ? n - p.first : BATCH;
+    walk_batch(hash, &key, &walk, &p, part, shape, (uint64_t)role & 1);
+    for (int64_t i = 0; i < part; i++)
+      out[p.first + i] = read_off(&walk, i, p.x[p.first + i] & shape.mask, shape);
   }
   hash->stop(&key);
   OPENSSL_cleanse(&walk, sizeof walk);
@@ -203,15 +185,13 @@ static void evaluate(const TfeHash *hash, const uint8_t bytes[16], uint64_t *out
 void tfe_dpf_eval_with(const TfeHash *hash, const uint8_t key[16], uint64_t *out, const uint64_t *x,
                        const uint64_t *root, const uint64_t *words, int64_t n, int64_t points, int64_t bits,
                        int64_t role) {
-  Points p = {.x = x, .root = root, .words = words, .points = points > 0 ? points : 1};
-  evaluate(hash, key, out, &p, n * points, bits, (uint64_t)role & 1, true);
+  eval_with(hash, key, out, (Points){x, root, words, 0, points}, n * points, bits, role, prefix_of);
 }
 
 void tfe_dpf_point_with(const TfeHash *hash, const uint8_t key[16], uint64_t *out, const uint64_t *x,
                         const uint64_t *root, const uint64_t *words, int64_t n, int64_t points, int64_t bits,
                         int64_t role) {
-  Points p = {.x = x, .root = root, .words = words, .points = points > 0 ? points : 1};
-  evaluate(hash, key, out, &p, n * points, bits, (uint64_t)role & 1, false);
+  eval_with(hash, key, out, (Points){x, root, words, 0, points}, n * points, bits, role, point_of);
 }
 
 /* -- ABI ------------------------------------------------------------------------------------------------- */

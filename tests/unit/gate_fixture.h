@@ -20,7 +20,7 @@ static inline uint64_t next(void) {
 }
 
 static inline uint64_t *new_random(int64_t n) {
-  uint64_t *words = malloc((size_t)n * 8 + 8);
+  uint64_t *words = malloc((size_t)n * 8 + 1);
   assert_non_null(words);
   for (int64_t i = 0; i < n; i++)
     words[i] = next();

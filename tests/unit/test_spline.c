@@ -1,9 +1,9 @@
-/* Piecewise functions of masked values: every value and mask of small rings, all kinds of pieces and segments,
- * rings of up to 128 bits, every hash; truncation; and (under valgrind) no branch or address that depends on a
- * secret. */
+/* The spline gate against its definition: all values and masks of small rings, random ones of large rings,
+ * every hash, and (under valgrind) no branch or address that depends on a secret. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -12,231 +12,504 @@
 #include <cmocka.h>
 
 #include "../../runtime/gate/spline.h"
+#include "../../runtime/include/abi.h"
 
 #include "gate_fixture.h"
 
-enum { MOST_TABLE = 3 * 8 + 4 * 1024 };
+typedef unsigned __int128 Wide;
 
-static int64_t as_signed(uint64_t x, int64_t bits) {
+/* The lower `bits` bits as a signed number. */
+static int64_t sign(uint64_t x, int64_t bits) {
   return (int64_t)(x << (64 - bits)) >> (64 - bits);
 }
 
-/* The function that a table means, at x = j 2^low + tau; as a real number in units of the result before the shift.
- * Only the segment's own arithmetic depends on how x splits. */
-static double meant(const TfeSpline *l, const uint64_t *table, int64_t j, int64_t tau) {
-  double x = ldexp((double)j, (int)l->low) + (double)tau, sum = 0;
-  for (int64_t k = l->pieces - 1; k >= 0; k--)
-    if (j >= (int64_t)table[3 * k]) {
-      sum += (double)(int64_t)table[3 * k + 1] + (double)(int64_t)table[3 * k + 2] * x;
-      break;
-    }
-  if (l->degree < 0 || j < l->first || j >= l->first + l->count)
-    return sum;
-  const uint64_t *a = table + 3 * l->pieces + (j - l->first) * (l->degree + 1);
-  double u = ldexp((double)tau, -(int)l->low), p = 0;
-  for (int64_t d = l->degree; d >= 0; d--)
-    p = p * u + (double)(int64_t)a[d];
-  return sum + ldexp(p, (int)l->payload_scale - TFE_SPLINE_GUARD);
-}
+/* -- what the gate must give ----------------------------------------------------------------------------- */
 
-typedef struct Shares {
-  uint64_t *share[2];
-} Shares;
+/* A layout with a random table that fits it; scale: of the sums (F in spline.h). */
+typedef struct Gate {
+  TfeSpline s;
+  int64_t scale;
+  uint64_t *table;
+} Gate;
 
-static Shares run(const TfeHash *hash, const TfeSpline *l, const uint64_t *table, const uint64_t *c,
-                  const uint64_t *r, int64_t n) {
-  uint64_t *root0 = new_random(2 * n), *root1 = new_random(2 * n),
-           *words = new_random(tfe_spline_words(l) * n);
-  Shares out = {{new_random(n), new_random(n)}};
-  tfe_spline_key_with(hash, tfe_hash_default_key, words, r, root0, root1, n, l);
-  tfe_spline_eval_with(hash, tfe_hash_default_key, out.share[0], c, root0, words, table, n, l, 0);
-  tfe_spline_eval_with(hash, tfe_hash_default_key, out.share[1], c, root1, words, table, n, l, 1);
-  free(root0), free(root1), free(words);
-  return out;
-}
-
-/* How far the reconstructed result is from the meant one, in units of the result; slack: of the arithmetic. */
-static void check(const TfeHash *hash, const TfeSpline *l, const uint64_t *table, const uint64_t *c,
-                  const uint64_t *r, int64_t n, double slack) {
-  Shares out = run(hash, l, table, c, r, n);
-  int64_t h = l->bits - l->low;
-  for (int64_t i = 0; i < n; i++) {
-    int64_t j = as_signed((low(c[i], l->bits) >> l->low) - (low(r[i], l->bits) >> l->low), h);
-    int64_t tau = (int64_t)low(c[i], l->low) - (int64_t)low(r[i], l->low);
-    double want = ldexp(meant(l, table, j, tau), -(int)l->shift);
-    int64_t found = as_signed(out.share[0][i] + out.share[1][i], l->out_bits);
-    double modulus = ldexp(1.0, (int)l->out_bits), error = (double)found - want;
-    error -= modulus * floor(error / modulus + 0.5);
-    if (out.share[0][i] != low(out.share[0][i], l->out_bits) || fabs(error) > slack + (l->shift > 0))
-      fail_msg("%s: bits %d low %d out %d shift %d, j %lld tau %lld: %lld instead of %g", hash->name,
-               (int)l->bits, (int)l->low, (int)l->out_bits, (int)l->shift, (long long)j, (long long)tau,
-               (long long)found, want);
+static Gate new_gate(TfeSpline s, const int64_t *breaks, int64_t scale) {
+  Gate g = {s, scale, new_random(tfe_spline_table_words(&s))};
+  for (int64_t k = 0; k < s.pieces; k++) {
+    g.table[3 * k] = (uint64_t)breaks[k];
+    g.table[3 * k + 2] *= (uint64_t)s.linear;
   }
-  free(out.share[0]), free(out.share[1]);
+  int64_t digits = scale - s.payload_scale + TFE_SPLINE_GUARD;
+  for (int64_t i = 0; i < s.count * (s.degree + 1); i++)
+    g.table[3 * s.pieces + i] = (uint64_t)sign(next(), digits + 2); /* -2 .. 2 */
+  return g;
 }
 
-/* Every argument with every mask. */
-static void check_all(const TfeHash *hash, const TfeSpline *l, const uint64_t *table, double slack) {
-  int64_t size = INT64_C(1) << l->bits;
-  uint64_t *c = new_random(size * size), *r = new_random(size * size);
-  for (int64_t i = 0; i < size * size; i++)
-    c[i] = (uint64_t)(i % size), r[i] = (uint64_t)(i / size);
-  check(hash, l, table, c, r, size * size, slack);
+/* Segment and place in it, as the mask r cuts x. */
+static void cut(const TfeSpline *s, uint64_t c, uint64_t r, int64_t *j, int64_t *tau) {
+  *j = sign((low(c, s->bits) >> s->low) - (low(r, s->bits) >> s->low), s->bits - s->low);
+  *tau = (int64_t)low(c, s->low) - (int64_t)low(r, s->low);
+}
+
+static Wide piece_at(const Gate *g, int64_t j, int64_t tau) {
+  Wide x = (Wide)j * ((Wide)1 << g->s.low) + (Wide)tau, y = 0;
+  for (int64_t k = 0; k < g->s.pieces && (int64_t)g->table[3 * k] <= j; k++)
+    y = (Wide)(int64_t)g->table[3 * k + 1] + (Wide)(int64_t)g->table[3 * k + 2] * x;
+  return y;
+}
+
+/* The polynomial at scale F, and how far its rounded factors may be off. */
+static double segment_at(const Gate *g, int64_t j, int64_t tau, double *slack) {
+  int64_t m = j - g->s.first, powers = g->s.degree + 1;
+  *slack = 0;
+  if (m < 0 || m >= g->s.count)
+    return 0;
+  const uint64_t *a = g->table + 3 * g->s.pieces + m * powers;
+  double u = (double)tau / (double)(INT64_C(1) << g->s.low), y = 0;
+  for (int64_t d = powers - 1; d >= 0; d--)
+    y = y * u + (double)(int64_t)a[d];
+  double factor = ldexp(1, (int)(g->scale - g->s.payload_scale)), payload = ldexp(1, (int)g->s.payload_scale);
+  *slack = (double)powers * (payload * 0.6 + (g->s.low > 0 ? factor * 2 * 3.75 * 0.5 : 0));
+  return y * payload / (1 << TFE_SPLINE_GUARD);
+}
+
+/* How far a result is off, in its own units. */
+typedef struct Error {
+  double sum;
+  int64_t n;
+} Error;
+
+static void check_value(const Gate *g, uint64_t c, uint64_t r, uint64_t result, Error *error) {
+  int64_t j, tau;
+  cut(&g->s, c, r, &j, &tau);
+  double slack, segment = segment_at(g, j, tau, &slack), unit = ldexp(1, (int)g->s.shift);
+  int64_t k = tfe_spline_ring(&g->s);
+  Wide piece = piece_at(g, j, tau) & ~(Wide)0 >> (128 - k);
+  /* the pieces' part is exact: what is left of the result is the segments' */
+  int64_t rest = sign(result - (uint64_t)(piece >> g->s.shift), g->s.out_bits);
+  double dropped = (double)(piece & (((Wide)1 << g->s.shift) - 1)) / unit;
+  double off = remainder((double)rest - dropped - segment / unit, ldexp(1, (int)g->s.out_bits));
+  double round = g->s.shift > 0 && (dropped > 0 || g->s.degree >= 0) ? 1 : 0;
+  double ulps = fabs(segment) * 0x1p-50 / unit + 0x1p-40; /* of the doubles here */
+  if (!(fabs(off) <= slack / unit + round + ulps) || result != low(result, g->s.out_bits))
+    fail_msg("%d bits, low %d, degree %d, linear %d, %d pieces, out %d, shift %d: c %llx, r %llx: off %g, "
+             "slack %g",
+             (int)g->s.bits, (int)g->s.low, (int)g->s.degree, (int)g->s.linear, (int)g->s.pieces,
+             (int)g->s.out_bits, (int)g->s.shift, (unsigned long long)c, (unsigned long long)r, off,
+             slack / unit);
+  error->sum += off, error->n++;
+}
+
+/* Keys for n masks, both shares at n values. */
+static void check_many(const TfeHash *hash, const Gate *g, const uint64_t *c, const uint64_t *r, int64_t n,
+                       Error *error) {
+  int64_t w = tfe_spline_words(&g->s);
+  uint64_t *root[2] = {new_random(2 * n), new_random(2 * n)}, *words = new_random(w * n);
+  uint64_t *out[2] = {new_random(n), new_random(n)};
+  tfe_spline_key_with(hash, tfe_hash_default_key, words, r, root[0], root[1], n, &g->s);
+  for (int role = 0; role < 2; role++)
+    tfe_spline_eval_with(hash, tfe_hash_default_key, out[role], c, root[role], words, g->table, n, &g->s,
+                         role);
+  for (int64_t i = 0; i < n; i++)
+    check_value(g, c[i], r[i], low(out[0][i] + out[1][i], g->s.out_bits), error);
+  free(root[0]), free(root[1]), free(words), free(out[0]), free(out[1]);
+}
+
+/* -- small rings: every mask, every value ---------------------------------------------------------------- */
+
+static void check_all(const Gate *g) {
+  int64_t size = INT64_C(1) << g->s.bits;
+  uint64_t *c = new_random(size), *r = new_random(size);
+  Error error = {0, 0};
+  for (int64_t mask = 0; mask < size; mask++) {
+    for (int64_t i = 0; i < size; i++)
+      c[i] = (uint64_t)i, r[i] = (uint64_t)mask;
+    check_many(tfe_hash(), g, c, r, size, &error);
+  }
   free(c), free(r);
 }
 
-static void set_piece(uint64_t *table, int64_t k, int64_t start, int64_t a, int64_t b) {
-  table[3 * k] = (uint64_t)start;
-  table[3 * k + 1] = (uint64_t)a;
-  table[3 * k + 2] = (uint64_t)b;
+typedef struct Ring {
+  int64_t out_bits, shift;
+} Ring;
+
+static const Ring rings[] = {{16, 0}, {47, 0}, {64, 0}, {12, 4}, {30, 17}, {47, 17}, {64, 16}, {64, 64}};
+enum { RINGS = sizeof rings / sizeof *rings };
+
+static void check_pieces(int64_t bits, int64_t low_bits, const int64_t *breaks, int64_t pieces, Ring ring,
+                         int64_t linear) {
+  TfeSpline s = {.bits = bits,
+                 .low = low_bits,
+                 .degree = -1,
+                 .linear = linear,
+                 .has_pieces = 1,
+                 .out_bits = ring.out_bits,
+                 .shift = ring.shift,
+                 .pieces = pieces};
+  Gate g = new_gate(s, breaks, 0);
+  check_all(&g);
+  free(g.table);
 }
 
-static void all_pieces(void **unused) {
+static void test_pieces(void **unused) {
   (void)unused;
-  static const int64_t rings[][2] = {{16, 0}, {47, 0}, {64, 0}, {20, 5}, {40, 24}, {64, 16}, {60, 68}};
-  uint64_t table[MOST_TABLE];
-  for (int64_t bits = 3; bits <= 5; bits++)
-    for (int64_t l = 0; l <= 2 && l < bits - 1; l++)
-      for (size_t k = 0; k < sizeof rings / sizeof *rings; k++) {
-        int64_t end = INT64_C(1) << (bits - l - 1);
-        TfeSpline s = {.bits = bits, .low = l, .degree = -1, .out_bits = rings[k][0], .shift = rings[k][1]};
-        s.pieces = 1;
-        for (int64_t start = -end; start < end; start++) {
-          set_piece(table, 0, start, 5, 0);
-          s.linear = 0;
-          check_all(tfe_hash(), &s, table, 0);
-          set_piece(table, 0, start, -3, 7);
-          s.linear = 1;
-          check_all(tfe_hash(), &s, table, 0);
-        }
-        s.pieces = 3;
-        set_piece(table, 0, -end, 0, -1);
-        set_piece(table, 1, 0, 1, 0);
-        set_piece(table, 2, end - 1, 100, 3);
-        check_all(tfe_hash(), &s, table, 0);
-      }
-}
-
-static void all_segments(void **unused) {
-  (void)unused;
-  uint64_t table[MOST_TABLE];
   for (int64_t bits = 4; bits <= 6; bits++)
-    for (int64_t l = 0; l <= 3 && l < bits; l++)
-      for (int64_t degree = 0; degree <= (l ? 3 : 0); degree++) {
-        int64_t end = INT64_C(1) << (bits - l - 1);
-        TfeSpline s = {.bits = bits, .low = l, .degree = degree, .payload_scale = 16, .out_bits = 40};
-        for (int64_t count = 1; count <= 2 * end; count += count < 4 ? 1 : 3)
-          for (s.first = -end; s.first + count <= end; s.first += 1 + count / 2) {
-            s.count = count;
-            s.shift = bits % 2 ? 17 : 30; /* 57 and 70 bits */
-            for (int64_t i = 0; i < count * (degree + 1); i++)
-              table[i] = (next() & 0xffffffffff) - 0x8000000000; /* at scale F - 8 */
-            /* rounding of the factors, at the payload's scale, and of the payload, at the factors' */
-            check_all(tfe_hash(), &s, table,
-                      ldexp(2.0, (int)(s.payload_scale - s.shift)) + ldexp(8.0, 31 - (int)s.shift));
-          }
+    for (int64_t s = 0; s <= 3; s++) {
+      int64_t half = INT64_C(1) << (bits - s - 1);
+      const int64_t sets[][4] = {{0},        {-half},        {half - 1},
+                                 {-half, 0}, {-1, half - 1}, {-half, -half + 1, half - 1}};
+      const int64_t sizes[] = {1, 1, 1, 2, 2, half > 1 ? 3 : 2};
+      for (int t = 0; t < 6; t++)
+        for (int64_t ring = bits == 6 ? t % 2 : 0; ring < RINGS; ring += bits == 6 ? 2 : 1)
+          for (int64_t linear = 0; linear < 2; linear++)
+            check_pieces(bits, s, sets[t], sizes[t], rings[ring], linear);
+    }
+}
+
+/* More pieces than walks at a time, in the largest of the small rings. */
+static void test_many_pieces(void **unused) {
+  (void)unused;
+  int64_t breaks[100];
+  for (int64_t k = 0; k < 100; k++)
+    breaks[k] = k - 50;
+  check_pieces(7, 0, breaks, 100, rings[1], 1);
+  check_pieces(7, 0, breaks, 100, rings[5], 1);
+  check_pieces(8, 1, breaks, 100, rings[2], 0);
+  check_pieces(8, 0, breaks + 49, 2, rings[3], 1);
+}
+
+static void check_segments(int64_t bits, int64_t low_bits, int64_t degree, int64_t first, int64_t count,
+                           Ring ring, const int64_t *breaks, int64_t pieces) {
+  int64_t k = ring.out_bits + ring.shift, payload = k < 32 ? 5 : k < 64 ? 16 : 20;
+  TfeSpline s = {.bits = bits,
+                 .low = low_bits,
+                 .degree = degree,
+                 .linear = pieces > 1,
+                 .has_pieces = pieces > 0,
+                 .payload_scale = payload,
+                 .out_bits = ring.out_bits,
+                 .shift = ring.shift,
+                 .first = first,
+                 .count = count,
+                 .pieces = pieces};
+  Gate g = new_gate(s, breaks, 2 * payload);
+  check_all(&g);
+  free(g.table);
+}
+
+static void test_segments(void **unused) {
+  (void)unused;
+  const int64_t breaks[] = {-1, 0};
+  for (int64_t bits = 4; bits <= 6; bits++)
+    for (int64_t s = 0; s <= 3; s++)
+      for (int64_t degree = 0; degree <= (s == 0 ? 0 : 3); degree++)
+        for (int64_t ring = bits == 6 ? degree % 2 : 0; ring < RINGS; ring += bits == 6 ? 2 : 1) {
+          int64_t half = INT64_C(1) << (bits - s - 1);
+          check_segments(bits, s, degree, -half, 2 * half, rings[ring], NULL, 0);
+          check_segments(bits, s, degree, -1, 1, rings[ring], breaks, 1);
+          check_segments(bits, s, degree, -half, half, rings[ring], breaks + 1, 1);
+          check_segments(bits, s, degree, -1, half < 2 ? 1 : 3, rings[ring], breaks, 2);
+        }
+  check_segments(8, 2, 3, -20, 45, rings[2], breaks, 2);
+}
+
+/* -- large rings ----------------------------------------------------------------------------------------- */
+
+/* Values near a break, at the ends and anywhere; masks anywhere and at the ends. */
+static void fill(const TfeSpline *s, uint64_t *c, uint64_t *r, int64_t n) {
+  static const uint64_t ends[] = {0, 1, ~UINT64_C(0), UINT64_C(1) << 63, ~UINT64_C(0) >> 1};
+  int64_t inside = (int64_t)(~UINT64_C(0) >> 1 >> (64 - s->bits)) - (INT64_C(1) << s->low);
+  for (int64_t i = 0; i < n; i++) {
+    int64_t near = sign(next(), s->bits < s->low + 9 ? s->bits : s->low + 9);
+    int64_t x = i % 3 == 0 ? near : sign(next(), s->bits);
+    x = x > inside ? inside : x < -inside ? -inside : x;
+    r[i] = i % 7 == 0 ? ends[next() % 5] >> (64 - s->bits) : next();
+    c[i] = (uint64_t)x + r[i];
+    int64_t j, tau;
+    cut(s, c[i], r[i], &j, &tau);
+    assert_true((Wide)j * ((Wide)1 << s->low) + (Wide)tau == (Wide)x);
+  }
+}
+
+static void check_large(TfeSpline s, const int64_t *breaks, int64_t scale) {
+  enum { N = 300 };
+  uint64_t c[N], r[N];
+  Gate g = new_gate(s, breaks, scale);
+  Error error = {0, 0};
+  for (int i = 0; tfe_hash_tier(i); i++) {
+    fill(&s, c, r, N);
+    check_many(tfe_hash_tier(i), &g, c, r, N, &error);
+  }
+  free(g.table);
+}
+
+static void test_large(void **unused) {
+  (void)unused;
+  const int64_t breaks[] = {-60, 0, 60};
+  for (int ring = 0; ring < RINGS; ring++)
+    for (int64_t linear = 0; linear < 2; linear++)
+      for (int64_t t = 0; t < 3; t++) {
+        TfeSpline s = {.bits = (const int64_t[]){31, 47, 64}[t],
+                       .degree = -1,
+                       .linear = linear,
+                       .has_pieces = 1,
+                       .out_bits = rings[ring].out_bits,
+                       .shift = rings[ring].shift,
+                       .pieces = 3};
+        check_large(s, breaks, 0);
+        s.low = 10 * t;
+        check_large(s, breaks, 0);
       }
 }
 
-/* Segments and pieces of a real function: a sigmoid of 16 fraction bits. */
-static TfeSpline sigmoid(uint64_t *table, int64_t out_bits, int64_t shift) {
-  TfeSpline s = {.bits = 32, .low = 14, .degree = 3, .payload_scale = shift - 1, .out_bits = out_bits};
-  s.shift = shift;
-  s.first = -48;
-  s.count = 97;
-  s.pieces = 1;
-  set_piece(table, 0, 49, INT64_C(1) << (16 + shift), 0);
-  for (int64_t i = 0; i < s.count; i++) { /* a Taylor cubic serves the test */
-    double x = (double)(s.first + i) / 4, p = 1 / (1 + exp(-x)), d = p * (1 - p), w = 0.25;
-    double a[4] = {p, d * w, d * (1 - 2 * p) * w * w / 2, d * (1 - 6 * p + 6 * p * p) * w * w * w / 6};
-    for (int k = 0; k < 4; k++)
-      table[3 + 4 * i + k] = (uint64_t)(int64_t)llrint(ldexp(a[k], 16 + 1 + TFE_SPLINE_GUARD));
-  }
-  return s;
+static void test_large_segments(void **unused) {
+  (void)unused;
+  const int64_t breaks[] = {60};
+  const int64_t cuts[][4] = {/* bits, low, first, count */
+                             {31, 14, -64, 128},  {31, 14, -512, 1024}, {47, 24, -3, 7},
+                             {64, 24, -100, 300}, {64, 40, 0, 1},       {24, 14, -512, 1024}};
+  for (size_t t = 0; t < sizeof cuts / sizeof *cuts; t++)
+    for (int ring = 1; ring < RINGS; ring++)
+      for (int64_t degree = 0; degree <= 3; degree++)
+        for (int64_t pieces = 0; pieces < 2; pieces++) {
+          bool wide = rings[ring].out_bits + rings[ring].shift >= 64;
+          int64_t payload = wide ? 28 : 18, scale = payload + (cuts[t][1] > 24 ? 10 : 18);
+          if (rings[ring].out_bits + rings[ring].shift < scale + 4)
+            continue;
+          TfeSpline s = {.bits = cuts[t][0],
+                         .low = cuts[t][1],
+                         .degree = degree,
+                         .has_pieces = pieces,
+                         .payload_scale = payload,
+                         .out_bits = rings[ring].out_bits,
+                         .shift = rings[ring].shift,
+                         .first = cuts[t][2],
+                         .count = cuts[t][3],
+                         .pieces = pieces};
+          assert_true(scale - payload + TFE_SPLINE_GUARD + 1 <= tfe_spline_coefficient_bits(&s));
+          check_large(s, breaks, scale);
+        }
 }
 
-static void large(void **unused) {
+/* One key a value: what is dropped is rounded without bias. */
+static void test_mean(void **unused) {
   (void)unused;
-  enum { N = 3000 };
-  uint64_t table[MOST_TABLE], *r = new_random(N), *c = new_random(N);
-  for (int64_t i = 0; i < N; i++)
-    c[i] = r[i] + (uint64_t)(int64_t)((int32_t)next() >> (next() % 20)); /* of all sizes */
-  static const int64_t rings[][2] = {{31, 0}, {47, 0}, {64, 0}, {47, 17}, {64, 20}, {64, 64}};
-  for (int tier = 0; tfe_hash_tier(tier); tier++)
-    for (size_t k = 0; k < sizeof rings / sizeof *rings; k++) {
-      TfeSpline s = {.bits = 40, .degree = -1, .linear = 1, .pieces = 1};
-      s.out_bits = rings[k][0];
-      s.shift = rings[k][1];
-      set_piece(table, 0, 0, 0, 1);
-      check(tfe_hash_tier(tier), &s, table, c, r, N, 1e-6);
-      if (s.shift < 17 || s.shift > 20)
-        continue;
-      s = sigmoid(table, rings[k][0], rings[k][1]);
-      check(tfe_hash_tier(tier), &s, table, c, r, N, 0.6);
+  enum { N = 4000 };
+  static const Ring cases[] = {{47, 17}, {12, 4}, {64, 16}, {64, 40}};
+  for (size_t t = 0; t < sizeof cases / sizeof *cases; t++)
+    for (int64_t degree = -1; degree <= 0; degree++) {
+      const int64_t breaks[] = {0};
+      TfeSpline s = {.bits = 20,
+                     .low = 4,
+                     .degree = degree,
+                     .linear = 1,
+                     .has_pieces = 1,
+                     .payload_scale = 2,
+                     .out_bits = cases[t].out_bits,
+                     .shift = cases[t].shift,
+                     .first = -100,
+                     .count = degree < 0 ? 0 : 200,
+                     .pieces = 1};
+      uint64_t c[N], r[N];
+      Gate g = new_gate(s, breaks, 4);
+      Error error = {0, 0};
+      fill(&s, c, r, N);
+      check_many(tfe_hash(), &g, c, r, N, &error);
+      if (fabs(error.sum / N) > 5 * 0.5 / sqrt(N) + 4 * ldexp(1, -(int)s.shift) * (double)(degree + 1))
+        fail_msg("shift %d: mean error %g", (int)s.shift, error.sum / N);
+      free(g.table);
     }
-  free(r), free(c);
 }
 
-/* The same shares from every hash; each alone looks like coins; the rounding is right on average. */
-static void shares(void **unused) {
-  (void)unused;
-  enum { N = 20000 };
-  uint64_t table[MOST_TABLE], *r = new_random(N), *c = new_random(N);
-  TfeSpline s = sigmoid(table, 47, 17);
-  for (int64_t i = 0; i < N; i++)
-    c[i] = r[i] + 12345; /* sigmoid of 0.188 */
-  uint64_t before = state;
-  Shares first = run(&tfe_hash_c, &s, table, c, r, N);
-  int64_t ones[2] = {0};
-  double sum = 0;
-  for (int64_t i = 0; i < N; i++) {
-    for (int role = 0; role < 2; role++)
-      ones[role] += __builtin_popcountll(first.share[role][i]);
-    sum += (double)low(first.share[0][i] + first.share[1][i], 47);
-  }
+/* -- what the gates are for ------------------------------------------------------------------------------ */
+
+static uint64_t run(const TfeSpline *s, const int64_t *table, int64_t x) {
+  uint64_t root[4] = {next(), next(), next(), next()}, r = next(), c = (uint64_t)x + r, out[2];
+  uint64_t *words = new_random(tfe_spline_words(s));
+  int64_t layout[sizeof *s / 8];
+  memcpy(layout, s, sizeof *s);
+  tfe_spline_key(NULL, words, &r, root, root + 2, 1, layout);
   for (int role = 0; role < 2; role++)
-    assert_true(llabs(ones[role] - N * 47 / 2) < 3000); /* six standard deviations */
-  assert_true(fabs(sum / N - 65536 / (1 + exp(-12345.0 / 65536))) < 0.05);
-  for (int tier = 1; tfe_hash_tier(tier); tier++) {
-    state = before;
-    Shares other = run(tfe_hash_tier(tier), &s, table, c, r, N);
-    for (int role = 0; role < 2; role++) {
-      assert_memory_equal(first.share[role], other.share[role], N * 8);
-      free(other.share[role]);
-    }
-  }
-  free(first.share[0]), free(first.share[1]), free(r), free(c);
+    tfe_spline_eval(NULL, &out[role], &c, root + 2 * role, words, (const uint64_t *)table, 1, layout, role);
+  free(words);
+  return low(out[0] + out[1], s->out_bits);
 }
 
-static void constant_time(void **unused) {
+static void test_relu(void **unused) {
   (void)unused;
-  enum { N = 20 };
-  uint64_t table[MOST_TABLE];
-  TfeSpline s = sigmoid(table, 47, 17);
-  s.linear = 1;
-  table[2] = 1;
-  int64_t w = tfe_spline_words(&s);
-  uint64_t *r = new_random(N), *c = new_random(N), *root = new_random(4 * N), *words = new_random(N * w),
-           out[N];
-  for (int tier = 1; tfe_hash_tier(tier); tier++) {
-    VALGRIND_MAKE_MEM_UNDEFINED(r, N * 8);
-    VALGRIND_MAKE_MEM_UNDEFINED(root, 4 * N * 8);
-    tfe_spline_key_with(tfe_hash_tier(tier), tfe_hash_default_key, words, r, root, root + 2 * N, N, &s);
-    for (int role = 0; role < 2; role++)
-      tfe_spline_eval_with(tfe_hash_tier(tier), tfe_hash_default_key, out, c, root + 2 * N * role, words,
-                           table, N, &s, role);
-    VALGRIND_MAKE_MEM_DEFINED(r, N * 8);
-    VALGRIND_MAKE_MEM_DEFINED(root, 4 * N * 8);
-    VALGRIND_MAKE_MEM_DEFINED(words, (size_t)(N * w) * 8);
-    VALGRIND_MAKE_MEM_DEFINED(out, sizeof out);
-  }
-  free(r), free(c), free(root), free(words);
+  const TfeSpline s = {.bits = 31, .degree = -1, .linear = 1, .has_pieces = 1, .out_bits = 47, .pieces = 1};
+  const int64_t table[] = {0, 0, 1};
+  static const int64_t xs[] = {0, 1, -1, 5, -5, 1 << 20, -(1 << 20), (1 << 30) - 1, -(1 << 30)};
+  for (size_t i = 0; i < sizeof xs / sizeof *xs; i++)
+    for (int repeat = 0; repeat < 20; repeat++)
+      assert_int_equal(run(&s, table, xs[i]), xs[i] > 0 ? xs[i] : 0);
 }
 
-int main(void) {
+/* Taylor polynomials of the logistic function at the segments' centres, 16 bits of fraction. */
+static void test_sigmoid(void **unused) {
+  (void)unused;
+  enum { LOW = 14, FIRST = -64, COUNT = 128, G = 20, F = 33 };
+  const TfeSpline s = {.bits = 31,
+                       .low = LOW,
+                       .degree = 3,
+                       .has_pieces = 1,
+                       .payload_scale = G,
+                       .out_bits = 30,
+                       .shift = F - 16,
+                       .first = FIRST,
+                       .count = COUNT,
+                       .pieces = 1};
+  int64_t table[3 + 4 * COUNT] = {FIRST + COUNT, INT64_C(1) << F, 0};
+  double unit = ldexp(1, F - G + TFE_SPLINE_GUARD), w = ldexp(1, LOW - 16);
+  for (int j = 0; j < COUNT; j++) {
+    double y = 1 / (1 + exp(-(j + FIRST) * w)), y1 = y * (1 - y), y2 = y1 * (1 - 2 * y),
+           y3 = y1 * (1 - 6 * y1);
+    const double a[4] = {y, y1 * w, y2 * w * w / 2, y3 * w * w * w / 6};
+    for (int d = 0; d < 4; d++)
+      table[3 + 4 * j + d] = llround(a[d] * unit);
+  }
+  for (int i = 0; i < 500; i++) {
+    int64_t x = i < 400 ? sign(next(), 22) : sign(next(), 30);
+    double y = 1 / (1 + exp(-ldexp((double)x, -16)));
+    double off = ldexp((double)sign(run(&s, table, x), 30), -16) - y;
+    if (fabs(off) > 0x1p-13)
+      fail_msg("sigmoid of %g is off by %g", ldexp((double)x, -16), off);
+  }
+}
+
+/* -- all instruction sets; secrecy ----------------------------------------------------------------------- */
+
+static const int64_t common_breaks[] = {-40, 3, 90};
+
+/* Segments and pieces with slopes, in a narrow or a wide ring. */
+static TfeSpline common_layout(bool wide) {
+  return (TfeSpline){.bits = 24,
+                     .low = 9,
+                     .degree = wide ? 3 : 2,
+                     .linear = 1,
+                     .has_pieces = 1,
+                     .payload_scale = 18,
+                     .out_bits = 50,
+                     .shift = wide ? 40 : 5,
+                     .first = -70,
+                     .count = 140,
+                     .pieces = 3};
+}
+
+static void test_tiers_agree(void **unused) {
+  (void)unused;
+  static const int64_t counts[] = {0, 1, 2, 3, 5, 31, 32, 33, 64, 65, 130};
+  for (size_t t = 0; t < 2 * sizeof counts / sizeof *counts; t++) {
+    int64_t n = counts[t / 2];
+    Gate g = new_gate(common_layout(t % 2), common_breaks, 36);
+    int64_t w = tfe_spline_words(&g.s);
+    uint64_t *r = new_random(n), *c = new_random(n), *root0 = new_random(2 * n), *root1 = new_random(2 * n);
+    uint64_t *words = new_random(w * n + 1), *want = new_random(w * n + 1), *out = new_random(n),
+             *share = new_random(n);
+    tfe_spline_key_with(&tfe_hash_c, tfe_hash_default_key, want, r, root0, root1, n, &g.s);
+    for (int i = 1; tfe_hash_tier(i); i++) {
+      words[w * n] = 77;
+      tfe_spline_key_with(tfe_hash_tier(i), tfe_hash_default_key, words, r, root0, root1, n, &g.s);
+      assert_int_equal(words[w * n], 77);
+      assert_memory_equal(words, want, (size_t)(w * n) * 8);
+    }
+    for (int i = 1, role = 0; tfe_hash_tier(i); i++, role ^= 1) {
+      tfe_spline_eval_with(&tfe_hash_c, tfe_hash_default_key, share, c, root0, want, g.table, n, &g.s, role);
+      tfe_spline_eval_with(tfe_hash_tier(i), tfe_hash_default_key, out, c, root0, want, g.table, n, &g.s,
+                           role);
+      assert_memory_equal(out, share, (size_t)n * 8);
+    }
+    free(r), free(c), free(root0), free(root1), free(words), free(want), free(out), free(share),
+        free(g.table);
+  }
+}
+
+/* One mask and one value, many keys: every bit of one server's share, and of the words, is a coin. The first
+ * correction words carry the whole of alpha, so that they are the place to look. */
+static void test_share_is_uniform(void **unused) {
+  (void)unused;
+  enum { N = 4000 };
+  for (int wide = 0; wide < 2; wide++) {
+    Gate g = new_gate(common_layout(wide), common_breaks, 36);
+    int64_t w = tfe_spline_words(&g.s), bits = w * 64;
+    uint64_t *root0 = new_random(2 * N), *root1 = new_random(2 * N), *words = new_random(w * N),
+             *out = new_random(N);
+    uint64_t r[N], c[N];
+    for (int i = 0; i < N; i++)
+      r[i] = 123456, c[i] = 123450;
+    tfe_spline_key(NULL, words, r, root0, root1, N, (const int64_t *)&g.s);
+    for (int role = 0; role < 2; role++) {
+      tfe_spline_eval(NULL, out, c, role ? root1 : root0, words, g.table, N, (const int64_t *)&g.s, role);
+      for (int64_t b = 0; b < g.s.out_bits; b++) {
+        int ones = 0;
+        for (int i = 0; i < N; i++)
+          ones += (int)(out[i] >> b & 1);
+        assert_in_range(ones, N / 2 - 160, N / 2 + 160);
+      }
+    }
+    int64_t used = 2 * tfe_spline_seeds(&g.s) * 64 + tfe_spline_seeds(&g.s) +
+                   tfe_spline_ring(&g.s) * ((tfe_spline_levels(&g.s) + 1) * 2 + g.s.degree + 2);
+    assert_true(used <= bits && used > bits - 64);
+    for (int64_t b = 0; b < used; b++) {
+      int ones = 0;
+      for (int i = 0; i < N; i++)
+        ones += (int)(words[i * w + b / 64] >> b % 64 & 1);
+      assert_in_range(ones, N / 2 - 180, N / 2 + 180);
+    }
+    free(root0), free(root1), free(words), free(out), free(g.table);
+  }
+}
+
+static void test_words(void **unused) {
+  (void)unused;
+  TfeSpline relu = {.bits = 31, .degree = -1, .linear = 1, .has_pieces = 1, .out_bits = 47};
+  /* 30 corrections of 129 bits, 2 * 32 values and the share of the mask of 47 */
+  assert_int_equal(tfe_spline_words(&relu), 60 + (30 + 65 * 47 + 63) / 64);
+  TfeSpline segments = {.bits = 31, .low = 14, .degree = 3, .out_bits = 47, .shift = 17};
+  assert_int_equal(tfe_spline_words(&segments), 34 + (17 + 4 * 64 + 63) / 64);
+  segments.has_pieces = 1;
+  assert_int_equal(tfe_spline_words(&segments), 34 + (17 + 18 * 64 + 4 * 64 + 63) / 64);
+  TfeSpline bit = {.bits = 2, .low = 1, .degree = -1, .has_pieces = 1, .out_bits = 32};
+  assert_int_equal(tfe_spline_words(&bit), 1);
+}
+
+static void test_constant_time(void **unused) {
+  (void)unused;
+  enum { N = 5 };
+  for (int t = 0; t < 2 * 3 && tfe_hash_tier(t / 2); t++) {
+    const TfeHash *hash = tfe_hash_tier(t / 2);
+    Gate g = new_gate(common_layout(t % 2), common_breaks, 36);
+    int64_t w = tfe_spline_words(&g.s);
+    uint64_t r[N], masks[N], c[N], root[4 * N], out[2][N], *words = new_random(w * N);
+    fill(&g.s, c, r, N);
+    memcpy(masks, r, sizeof r);
+    for (int i = 0; i < 4 * N; i++)
+      root[i] = next();
+    VALGRIND_MAKE_MEM_UNDEFINED(r, sizeof r);
+    VALGRIND_MAKE_MEM_UNDEFINED(root, sizeof root);
+    tfe_spline_key_with(hash, tfe_hash_default_key, words, r, root, root + 2 * N, N, &g.s);
+    VALGRIND_MAKE_MEM_UNDEFINED(words, (size_t)(w * N) * 8);
+    for (int role = 0; role < 2; role++)
+      tfe_spline_eval_with(hash, tfe_hash_default_key, out[role], c, root + 2 * N * role, words, g.table, N,
+                           &g.s, role);
+    VALGRIND_MAKE_MEM_DEFINED(out, sizeof out);
+    Error error = {0, 0};
+    for (int i = 0; i < N; i++)
+      check_value(&g, c[i], masks[i], low(out[0][i] + out[1][i], g.s.out_bits), &error);
+    free(words), free(g.table);
+  }
+}
+
+/* An argument is a pattern of the tests to run: valgrind wants test_constant_time only. */
+int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(all_pieces), cmocka_unit_test(all_segments),  cmocka_unit_test(large),
-      cmocka_unit_test(shares),     cmocka_unit_test(constant_time),
+      cmocka_unit_test(test_pieces),         cmocka_unit_test(test_many_pieces),
+      cmocka_unit_test(test_segments),       cmocka_unit_test(test_large),
+      cmocka_unit_test(test_large_segments), cmocka_unit_test(test_mean),
+      cmocka_unit_test(test_relu),           cmocka_unit_test(test_sigmoid),
+      cmocka_unit_test(test_tiers_agree),    cmocka_unit_test(test_share_is_uniform),
+      cmocka_unit_test(test_words),          cmocka_unit_test(test_constant_time),
   };
+  if (argc > 1)
+    cmocka_set_test_filter(argv[1]);
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,7 @@
+/* Sums of the spline gate (spline.h) in 64 bits, for the compiler to put on AVX-512. */
+#if defined(__x86_64__)
+#define SPLINE_CODE tfe_spline_narrow_avx512
+#define Num uint64_t
+#define NUM_BITS 64
+#include "spline_template.h"
+#endif
