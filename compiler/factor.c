@@ -3,8 +3,9 @@
  * Truncation of v is right for |v| < 2^(ring - 2). The untruncated product of a private value (scale `other`)
  * and the factor (scale s) stays below that by either of two promises:
  *   - the product itself is below 2^whole:                          whole + other + s <= ring - 2
- *   - the private value is below 2^whole, a known factor below 2^e: whole + other + e + s + sum_bits <= ring
- * - 2 so the larger s may be taken. For a private fixed number (other = frac) no more than whole + frac is of
+ *   - the private value is below 2^whole, a known factor below 2^e: whole + other + e + s + sum_bits is at
+ *     most ring - 2
+ * so the larger s may be taken. For a private fixed number (other = frac) no more than whole + frac is of
  * use: then the rounding of the factor moves the product by less than half a step, however large the private
  * value is. A private int (other = 0) makes no promise below the ring's, and gets all that the first rule
  * allows.
@@ -13,8 +14,10 @@
  *
  * A product of t superfluous fraction bits is truncated without a message if t more ring bits than the result
  * needs are there (truncate-reduce). Where they are not, the factor gives up bits, down to an error of half a
- * step, or for factors below 1 of one part in 2^(frac + 1); if that is not enough either, the product is truncated with one bit's exchange,
- * which keeps the ring, preferably one that leaves room for the local truncation of whatever is multiplied here.
+ * step, or for known factors all below a power of two 2^e <= 1 to 2^e / 2^(frac + 1), which is at most one
+ * part in 2^frac of the largest; if that is not enough either, the product is truncated with one bit's
+ * exchange, which keeps the ring, preferably one in which the private operand can be truncated without a
+ * message.
  */
 #include "factor.h"
 

@@ -5,10 +5,13 @@
  *   kind_builtin.c  send, random, encode, ...     kind_curve.c    piecewise functions
  *   kind_axis.c     functions of a further axis   factor.c        scales of public factors
  *
- * It knows tensors (an operation and the parties that hold it here), structs of them, integers, parties,
- * operations, and texts of options as values. A private value is the struct that the kind's `holds` declares. Arithmetic takes
- * place where all operands are. Types of ring tensors carry bits and scale: + needs equal ones, * adds
- * scales, a literal is a ring element as it stands.
+ * It knows tensors (an operation and the parties that hold it here), structs of them, integers, real
+ * numbers, texts, parties, operations, and descriptions of piecewise functions as values. A private value is
+ * the struct that the kind's `holds` declares. Arithmetic takes place where all operands are. Types of ring
+ * tensors carry bits and scale: operands meet in the smallest ring, + needs equal scales, * adds them, a
+ * literal is a ring element as it stands.
+ *
+ * `width` functions run before, on the joint program (rings.c), with integers in place of private values.
  *
  * Randomness: a draw inside a `pure` (or `elementwise`) function is named by that call's arguments, so that
  * equal calls are equal values to common-subexpression elimination and loop-invariant motion; any other draw
