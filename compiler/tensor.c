@@ -453,7 +453,7 @@ const Value *tensor_unary(Checker *cx, OpKind kind, const Value *x, const Expr *
 
 /* A cube of a private number in one operation, if the kind has it and the ring room for three times the fraction. */
 static bool has_cubes(Checker *cx, const Value *x) {
-  if (!is_private(x->place) || x->elem != EL_FIXED || !check_kind_has(cx, "pow"))
+  if (!is_private(x->place) || x->elem != EL_FIXED || !check_kind_has(cx, "cube"))
     return false;
   const ProtocolInstance *p = &cx->program->protocols.data[x->place.index];
   return p->whole + 3 * p->frac + 2 <= p->ring;
@@ -461,11 +461,11 @@ static bool has_cubes(Checker *cx, const Value *x) {
 
 /* x ** n as cubes of cubes, times what is left over */
 static const Value *cubes(Checker *cx, const Value *x, int64_t n, Shape shape, const Expr *e, Span at) {
+  static const int64_t operand = INT64_MIN;
   x = tensor_broadcast(cx, x, shape, at);
-  const Value *three = value_int(cx->arena, 3),
-              *rest = n % 3 == 2 ? tensor_binary(cx, OP_MUL, x, x, shape, e, at) : x;
-  const Value *args[] = {x, three};
-  const Value *cube = ew(cx, OP_POW, args, 2, EL_FIXED, shape, x->place, at);
+  const Value *rest = n % 3 == 2 ? tensor_binary(cx, OP_MUL, x, x, shape, e, at) : x;
+  const Value *cube = tensor_make(cx, OP_APPLY, &x, 1, &operand, 1, EL_FIXED, shape, x->place, at);
+  cube->op->text = "cube";
   if (n >= 6)
     cube = tensor_power(cx, cube, value_int(cx->arena, n / 3), shape, e, at);
   return n % 3 ? tensor_binary(cx, OP_MUL, cube, rest, shape, e, at) : cube;

@@ -283,7 +283,8 @@ static void private_operations_are_put_together(void **state) {
   (void)state;
   Program *p = check_in_pond("  print(reveal x ** 5)");
   assert_int_equal(count_of(p, OP_MUL), 2); /* x ** 3 * x ** 2 */
-  assert_int_equal(count_of(p, OP_POW), 1);
+  assert_int_equal(count_of(p, OP_APPLY), 1);
+  assert_int_equal(count_of(p, OP_POW), 0);
   p = check_in_pond("  print(reveal max(x, axis = 0))");
   assert_int_equal(count_of(p, OP_MAX2), 2);
   assert_int_equal(count_of(p, OP_RMAX), 0);
