@@ -163,8 +163,12 @@ static void print_estimate(const Cost *c, const Program *p, const ExplainOptions
           rate_text(p->arena, rate), duration_text(p->arena, latency + transfer), mostly);
 }
 
-static const char *root_where(Arena *a, const Site *site) {
-  while (site && site->caller)
+/* The innermost place in the program's own file. */
+static const char *own_where(Arena *a, const Site *site) {
+  const Site *root = site;
+  while (root && root->caller)
+    root = root->caller;
+  while (site && site->span.source != root->span.source)
     site = site->caller;
   return site ? source_where(a, site->span) : "";
 }
@@ -173,7 +177,7 @@ static const char *root_where(Arena *a, const Site *site) {
 static void print_methods(const Program *p, FILE *out) {
   for (int i = 0; i < p->methods.count; i++) {
     const Method *m = &p->methods.data[i];
-    fprintf(out, "%s%s  %s of %s: %s, %s\n", i ? "" : "methods:\n", root_where(p->arena, m->site),
+    fprintf(out, "%s%s  %s of %s: %s, %s\n", i ? "" : "methods:\n", own_where(p->arena, m->site),
             m->operation, grouped(p->arena, m->elements), m->name, m->reason);
   }
 }
@@ -196,6 +200,19 @@ void explain_print(const Cost *c, const Program *p, const ExplainOptions *option
     fputs("note: a loop or branch is decided at run time; one pass of such a loop is counted\n", out);
   if (options && (options->round_trip > 0 || options->bandwidth > 0))
     print_estimate(c, p, options, out);
+}
+
+static void print_method_json(const Program *p, const Method *m, bool first, FILE *out) {
+  const char *const fields[][2] = {{"where", own_where(p->arena, m->site)},
+                                   {"operation", m->operation},
+                                   {"method", m->name},
+                                   {"reason", m->reason}};
+  fprintf(out, "%s\n  {\"elements\": %" PRId64, first ? "" : ",", m->elements);
+  for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+    fprintf(out, ", \"%s\": ", fields[i][0]);
+    manifest_json_text(out, fields[i][1]);
+  }
+  fputc('}', out);
 }
 
 void explain_print_json(const Cost *c, const Program *p, FILE *out) {
@@ -228,5 +245,8 @@ void explain_print_json(const Cost *c, const Program *p, FILE *out) {
     }
     fputs("}}", out);
   }
+  fputs("\n ],\n \"methods\": [", out);
+  for (int i = 0; i < p->methods.count; i++)
+    print_method_json(p, &p->methods.data[i], i == 0, out);
   fputs("\n ]}\n", out);
 }

@@ -40,3 +40,7 @@ at_most 15 250000 1 lenet queries -D on=lan
 # 32 bits of each of 1000 elements, and 31 for the reveal. Division: three more.
 for which in 0 1 2 3; do at_most 1 8000 1 function times -D which=$which; done
 at_most 5 42000 1 function times -D which=4
+
+# What was chosen, and why, is there for people and for programs.
+"$tfec" explain "$here/dense.tfe" -D on=auto | grep -q '^dense.tfe:22  relu of 128: dpf, '
+"$tfec" explain --format json "$here/dense.tfe" | grep -q '"elements": 128, "where": "dense.tfe:22", "operation": "relu", "method": "dcf"'
