@@ -241,8 +241,8 @@ static LLVMValueRef key_peer(Emitter *e, const Op *op) {
 }
 
 static void emit_random(Emitter *e, const Op *op) {
-  EMIT_CALL(e, tfe_prg_ring, e->ctx, emit_address(e, op), count_of(e, op), emit_i64(e, op->type.bits),
-            key_peer(e, op), emit_i64(e, op->id), e->instance);
+  EMIT_CALL(e, tfe_prg_ring, e->ctx, emit_address(e, op), emit_i64(e, 0), count_of(e, op),
+            emit_i64(e, op->type.bits), key_peer(e, op), emit_i64(e, op->id), e->instance);
 }
 
 /* How many keys, and at how many points each is evaluated: a last axis more than the keys have. */

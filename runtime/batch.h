@@ -16,7 +16,7 @@
 #include "bytes.h"
 #include "ctx.h"
 #include "identity.h"
-#include "prg.h"
+#include "prg/prg.h"
 
 enum {
   BATCH_FORMAT = 1,

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "include/abi.h"
-#include "prg.h"
+#include "prg/prg.h"
 
 TfeStatus tfe_alloc(TfeCtx *ctx, size_t bytes, void *out) {
   void *memory = NULL;

@@ -19,7 +19,7 @@
 #include <openssl/rand.h>
 
 #include "batch.h"
-#include "prg.h"
+#include "prg/prg.h"
 
 static const char deal_beside[] = ".dealing";
 

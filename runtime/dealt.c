@@ -23,7 +23,7 @@
 
 #include "batch.h"
 #include "parameters.h"
-#include "prg.h"
+#include "prg/prg.h"
 #include "progress.h"
 
 enum { DEALT_PATH = 4096, DEALT_PIECE = 256 << 10, DEALT_LEDGER_LIMIT = 256 << 20 };

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "include/abi.h"
-#include "prg.h"
+#include "prg/prg.h"
 #include "real.h"
 
 static const uint64_t STEP = UINT64_C(0x9e3779b97f4a7c15); /* 2^64 / golden ratio, odd */

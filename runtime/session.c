@@ -22,7 +22,7 @@
 #include "chan/chan.h"
 #include "dealt.h"
 #include "parameters.h"
-#include "prg.h"
+#include "prg/prg.h"
 #include "progress.h"
 
 enum { CARD = 'C', OPENING = 'O', READY = 'R', NONCE = 32, PART = 8, BLIND = 16 };

@@ -2,14 +2,14 @@
 #include "hash.h"
 
 #if defined(__x86_64__)
-#include "aes_key.h"
+#include "../aes_key.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
 enum { FLIGHT = 8 };
 
 static void start(TfeHashKey *key, const uint8_t bytes[16]) {
-  aes_expand(key, bytes);
+  aes_expand(key->rounds, bytes);
 }
 
 static void stop(TfeHashKey *key) {

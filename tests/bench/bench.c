@@ -170,6 +170,7 @@ static const struct {
   void (*run)(void);
 } families[] = {
     {"limits", bench_limits},
+    {"prg", bench_prg},
 };
 enum { FAMILIES = sizeof families / sizeof *families };
 

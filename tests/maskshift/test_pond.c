@@ -18,7 +18,7 @@
 #include "../../compiler/expand.h"
 #include "../../compiler/pass.h"
 #include "../../compiler/rings.h"
-#include "../../runtime/prg.h"
+#include "../../runtime/prg/prg.h"
 #include "interp.h"
 
 enum { MOST = 100000 };

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "../../runtime/prg.h"
+#include "../../runtime/prg/prg.h"
 #include "stream.h"
 
 enum { WORDS = 40000 };

@@ -4,7 +4,7 @@
 #define KERNEL_CTX_H
 
 #include "../../runtime/ctx.h"
-#include "../../runtime/prg.h"
+#include "../../runtime/prg/prg.h"
 
 static const TfePartyDecl test_decls[] = {{"ann", 0, 1, 0}, {"clinic", 1, 3, 1}, {"bob", 4, 1, 0}};
 static const char *const test_sites[] = {"model.tfe:7", "logreg.tfe:25 in fit, called from model.tfe:9"};

@@ -28,7 +28,7 @@
 #include "chan/state.h"
 #include "dealt.h"
 #include "include/abi.h"
-#include "prg.h"
+#include "prg/prg.h"
 #include "session.h"
 
 enum { PARTIES = 5 };

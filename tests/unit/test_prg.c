@@ -90,6 +90,25 @@ static void test_bits(void **unused) {
   }
 }
 
+/* Every table gives the portable one's elements, from any place of the draw on, and nothing behind them. */
+static void test_tiers(void **unused) {
+  (void)unused;
+  enum { N = 700 };
+  uint64_t whole[N + 3 * TFE_PRG_UNIT], part[N + 2];
+  for (int bits = 1; bits <= 64; bits += bits < 3 ? 1 : 61) {
+    tfe_prg_words_with(tfe_ctr_tier(0), key_a, 5, UINT64_C(0xffffffffffff), bits, whole, 0,
+                       N + 3 * TFE_PRG_UNIT);
+    for (int i = 0; tfe_ctr_tier(i); i++)
+      for (int n = 0; n <= N; n += n < 140 ? 1 : 61)
+        for (int from = 0; from <= 3 * TFE_PRG_UNIT; from += TFE_PRG_UNIT) {
+          part[n + 1] = 99; /* written from an odd word on */
+          tfe_prg_words_with(tfe_ctr_tier(i), key_a, 5, UINT64_C(0xffffffffffff), bits, part + 1, from, n);
+          assert_memory_equal(part + 1, whole + from, (size_t)n * 8);
+          assert_int_equal(part[n + 1], 99);
+        }
+  }
+}
+
 static void test_all_different(void **unused) {
   (void)unused;
   /* first words of many addresses and keys, sorted by insertion into a small table: no two equal */
@@ -119,10 +138,10 @@ static void test_two_parties(void **unused) {
   assert_int_equal(tfe_keys_set(&a, b.party, key_a), TFE_OK); /* replaces */
   assert_int_equal(tfe_keys_set(&b, a.party, key_a), TFE_OK);
   assert_int_equal(tfe_keys_set(&b, b.party, key_b), TFE_OK); /* a key of its own */
-  tfe_prg_ring(&a, x, 5, 40, b.party, 17, 3);
-  tfe_prg_ring(&a, z, 5, 64, b.party, 18, 3); /* draws do not depend on earlier draws */
-  tfe_prg_ring(&b, z, 5, 40, b.party, 17, 3);
-  tfe_prg_ring(&b, y, 5, 40, a.party, 17, 3);
+  tfe_prg_ring(&a, x, 0, 5, 40, b.party, 17, 3);
+  tfe_prg_ring(&a, z, 0, 5, 64, b.party, 18, 3); /* draws do not depend on earlier draws */
+  tfe_prg_ring(&b, z, 0, 5, 40, b.party, 17, 3);
+  tfe_prg_ring(&b, y, 0, 5, 40, a.party, 17, 3);
   assert_memory_equal(x, y, sizeof x);
   assert_memory_not_equal(x, z, sizeof x);
   tfe_prg_words(key_a, 17, 3, 40, z, 5);
@@ -162,10 +181,11 @@ static void test_no_memory(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_known_answer),  cmocka_unit_test(test_addresses),
-      cmocka_unit_test(test_widths),        cmocka_unit_test(test_bits),
-      cmocka_unit_test(test_all_different), cmocka_unit_test(test_two_parties),
-      cmocka_unit_test(test_entropy),       cmocka_unit_test(test_no_memory),
+      cmocka_unit_test(test_known_answer), cmocka_unit_test(test_addresses),
+      cmocka_unit_test(test_widths),       cmocka_unit_test(test_bits),
+      cmocka_unit_test(test_tiers),        cmocka_unit_test(test_all_different),
+      cmocka_unit_test(test_two_parties),  cmocka_unit_test(test_entropy),
+      cmocka_unit_test(test_no_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,9 @@
-/* AES-128 key schedule with AES-NI, for the hash files of x86-64; include after immintrin.h, compile with
- * -maes. */
+/* AES-128 key schedule with AES-NI, for the files of that instruction set; compile with -maes. */
 #ifndef TFE_AES_KEY_H
 #define TFE_AES_KEY_H
 
 #include <immintrin.h>
-
-#include "hash.h"
+#include <stdint.h>
 
 /* FIPS 197, 5.2: the next round key from the last one and the assistant's word. */
 static inline __m128i aes_next_key(__m128i key, __m128i assist) {
@@ -14,8 +12,9 @@ static inline __m128i aes_next_key(__m128i key, __m128i assist) {
   return _mm_xor_si128(key, _mm_shuffle_epi32(assist, 0xff));
 }
 
-static inline void aes_expand(TfeHashKey *out, const uint8_t bytes[16]) {
-  __m128i k[11];
+/* rounds: 11 of 16 bytes, aligned to 16. */
+static inline void aes_expand(void *rounds, const uint8_t bytes[16]) {
+  __m128i *k = rounds;
   k[0] = _mm_loadu_si128((const void *)bytes);
   k[1] = aes_next_key(k[0], _mm_aeskeygenassist_si128(k[0], 0x01));
   k[2] = aes_next_key(k[1], _mm_aeskeygenassist_si128(k[1], 0x02));
@@ -27,8 +26,6 @@ static inline void aes_expand(TfeHashKey *out, const uint8_t bytes[16]) {
   k[8] = aes_next_key(k[7], _mm_aeskeygenassist_si128(k[7], 0x80));
   k[9] = aes_next_key(k[8], _mm_aeskeygenassist_si128(k[8], 0x1b));
   k[10] = aes_next_key(k[9], _mm_aeskeygenassist_si128(k[9], 0x36));
-  for (int i = 0; i < 11; i++)
-    _mm_store_si128((void *)&out->rounds[i], k[i]);
 }
 
 #endif
