@@ -337,3 +337,16 @@ TfeStatus tfe_hosts_check(TfeCtx *ctx, const char *shown, const TfePeer *peers, 
   }
   return hosts_check_keys(ctx, peers);
 }
+
+static bool hosts_is_loopback(const char *host) {
+  return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 || strncmp(host, "127.", 4) == 0;
+}
+
+int64_t tfe_hosts_together(const TfePeer *peers, int64_t count, int64_t own) {
+  const char *here = peers[own].host;
+  bool local = here[0] == '\0' || hosts_is_loopback(here);
+  int64_t together = 1;
+  for (int64_t p = 0; p < count; p++)
+    together += p != own && (local ? hosts_is_loopback(peers[p].host) : strcmp(peers[p].host, here) == 0);
+  return together;
+}

@@ -26,5 +26,8 @@ bool tfe_hosts_address(const char *text, TfePeer *peer);
 /* Everything the links of this party need (but that with a dealer whose batch it has) is there: addresses to dial and to listen on, keys unless
  * `authority`; and no two parties have one key. `shown` may be NULL: no hosts file was given. */
 TfeStatus tfe_hosts_check(TfeCtx *ctx, const char *shown, const TfePeer *peers, bool authority) TFE_MUST_USE;
+/* How many of the parties run on the host of peers[own], itself included, as far as addresses tell: those with the
+ * same host name, and for one without an address or with a loopback one all with a loopback address. */
+int64_t tfe_hosts_together(const TfePeer *peers, int64_t count, int64_t own);
 
 #endif

@@ -58,6 +58,8 @@ static const Option options_table[] = {
     {"progress", 0, PROGRESS, AT(progress), 0, "MODE", "auto, bar, lines, json or none"},
     {"log", 0, TEXT, AT(log), 0, "FILE", "append what happens to FILE"},
     {"stats", 0, TEXT, AT(stats), 0, "FILE", "write rounds, messages and bytes to FILE as JSON"},
+    {"threads", 0, COUNT, AT(threads), 0, "N",
+     "threads for the work of this party (the processors, divided by the parties on this host)"},
     {"wait", 0, SECONDS, AT(wait), 0, "SECONDS", "how long to wait for all parties to come (60)"},
     {"timeout", 0, SECONDS, AT(timeout), 0, "SECONDS", "how long a party may say nothing (300)"},
     {"rtt", 0, TIME, AT(round_trip), 0, "TIME", "trials: emulate a network of this round-trip time, as 40ms"},

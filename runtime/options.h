@@ -32,6 +32,7 @@ typedef struct TfeOptions {
   TfeTexts overrides; /* --host */
   TfeTexts inputs, outputs;
   int64_t deal_count; /* 0: not given */
+  int64_t threads;    /* 0: not given */
   int listen_fd;      /* -1: none */
   bool has_seed;
   uint64_t seed;

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@
 #include "hosts.h"
 #include "identity.h"
 #include "options.h"
+#include "pool.h"
 #include "progress.h"
 #include "session.h"
 #include "stop.h"
@@ -213,6 +215,17 @@ static TfeStatus party_identity(Party *party) {
   return status;
 }
 
+/* The processors that this process may use, divided by the parties of the program that are on this host. */
+static void party_threads(const Party *party) {
+  const TfeCtx *ctx = &party->ctx;
+  cpu_set_t set;
+  int processors = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+  int64_t together =
+      party->peers ? tfe_hosts_together(party->peers, ctx->program->party_count, ctx->party) : 1;
+  int64_t wanted = party->options.threads ? party->options.threads : processors / together;
+  tfe_pool_set(wanted < INT32_MAX ? (int)wanted : INT32_MAX);
+}
+
 static TfeStatus party_connect(Party *party) {
   TfeCtx *ctx = &party->ctx;
   if (!party_linked(ctx)) { /* alone: nobody to authenticate to */
@@ -290,6 +303,7 @@ static TfeStatus party_stats(Party *party) {
 
 static TfeStatus party_program(Party *party) {
   TfeCtx *ctx = &party->ctx;
+  party_threads(party);
   party->started = party_seconds();
   TfeStatus status = ctx->program->run(ctx, ctx->arena);
   if (status != TFE_OK && ctx->error == TFE_OK)

@@ -165,6 +165,25 @@ static void test_check(void **state) {
   }
 }
 
+static void test_together(void **state) {
+  static const struct {
+    const char *hosts[4];
+    int64_t together;
+  } cases[] = {
+      {{"10.1.0.1", "10.1.0.2", "10.1.0.1", ""}, 2},
+      {{"127.0.0.1", "localhost", "::1", "127.1.2.3"}, 4},
+      {{"", "127.0.0.1", "", "10.1.0.1"}, 2},
+      {{"hospital", "", "", "127.0.0.1"}, 1},
+  };
+  (void)state;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    TfePeer peers[4] = {0};
+    for (int p = 0; p < 4; p++)
+      snprintf(peers[p].host, sizeof peers[p].host, "%s", cases[i].hosts[p]);
+    assert_int_equal(tfe_hosts_together(peers, 4, 0), cases[i].together);
+  }
+}
+
 static void test_file(void **state) {
   (void)state;
   Fixture f;
@@ -185,7 +204,8 @@ static void test_file(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_whole),    cmocka_unit_test(test_wrong), cmocka_unit_test(test_long_lines),
-      cmocka_unit_test(test_override), cmocka_unit_test(test_check), cmocka_unit_test(test_file),
+      cmocka_unit_test(test_override), cmocka_unit_test(test_check), cmocka_unit_test(test_together),
+      cmocka_unit_test(test_file),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
