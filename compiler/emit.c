@@ -241,11 +241,24 @@ static void list_slots(Emitter *e) {
       VEC_PUSH(e->arena, &e->slot_list, &e->program->slots.data[i]);
 }
 
+/* Code for x86-64 runs on any such processor and has loops for better ones as well. */
+static bool is_x86(const char *triple) {
+  return !strncmp(triple, "x86_64", 6);
+}
+
+static int vector_levels(void) {
+  char *triple = LLVMGetDefaultTargetTriple();
+  int levels = is_x86(triple) ? EMIT_VECTOR_LEVELS : 1;
+  LLVMDisposeMessage(triple);
+  return levels;
+}
+
 static void open_module(Emitter *e, Program *party) {
   e->program = party;
   e->self = &party->parties.data[party->self];
   e->arena = party->arena;
   e->plan = plan_make(party);
+  e->levels = vector_levels();
   e->context = LLVMContextCreate();
   e->module = LLVMModuleCreateWithNameInContext(party->name, e->context);
   e->builder = LLVMCreateBuilderInContext(e->context);
@@ -308,8 +321,8 @@ static const char *make_machine(Arena *a, int level, LLVMTargetMachineRef *machi
                                : level == 1 ? LLVMCodeGenLevelLess
                                : level == 2 ? LLVMCodeGenLevelDefault
                                             : LLVMCodeGenLevelAggressive;
-  *machine = LLVMCreateTargetMachine(target, triple, strncmp(triple, "x86_64", 6) ? "generic" : "x86-64", "",
-                                     effort, LLVMRelocPIC, LLVMCodeModelDefault);
+  *machine = LLVMCreateTargetMachine(target, triple, is_x86(triple) ? "x86-64" : "generic", "", effort,
+                                     LLVMRelocPIC, LLVMCodeModelDefault);
   LLVMDisposeMessage(triple);
   return NULL;
 }

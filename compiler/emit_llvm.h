@@ -19,11 +19,13 @@ typedef enum AbiFunction {
   ABI_COUNT
 } AbiFunction;
 
+enum { EMIT_VECTOR_LEVELS = 3 };
+
 /* A fused loop, once for all steps of the same form. */
 typedef struct Kernel {
   const char *key;
-  LLVMValueRef function;
-  LLVMTypeRef type;
+  int levels;            /* of vectors that it is compiled for */
+  LLVMValueRef function; /* or, with more than one level, the table of functions */
 } Kernel;
 
 typedef struct Emitter {
@@ -43,6 +45,8 @@ typedef struct Emitter {
   LLVMValueRef *slots;    /* scalar variables */
   LLVMValueRef *pointers; /* of views */
   LLVMValueRef parts;     /* array of TfePart, large enough for each message */
+  LLVMValueRef level;     /* of vectors that the processor has */
+  int levels;             /* that loops are compiled for */
   LLVMValueRef member;    /* index of the running member of a family */
   LLVMValueRef instance;  /* of the innermost loop's pass */
   PartySet present;       /* members that execute what is being emitted */
@@ -75,10 +79,14 @@ LLVMValueRef emit_load(Emitter *e, const Op *scalar); /* double for fixed, else 
 void emit_store(Emitter *e, const Op *scalar, LLVMValueRef v);
 LLVMValueRef emit_offset(Emitter *e, LLVMValueRef address, LLVMValueRef words);
 void emit_copy_words(Emitter *e, LLVMValueRef to, LLVMValueRef from, int64_t words);
+LLVMBasicBlockRef emit_block(Emitter *e); /* of `run`, empty */
 void emit_run(Emitter *e);
 
 /* ---- operations (emit_ops.c) ---- */
 void emit_op(Emitter *e, Op *op);
+/* Elements from .. from+count-1 of a RANDOM; fetch: null, or count words to be asked for meanwhile. */
+void emit_random(Emitter *e, const Op *op, LLVMValueRef out, LLVMValueRef from, LLVMValueRef count,
+                 LLVMValueRef fetch);
 
 /* ---- elementwise (emit_loop.c) ---- */
 /* The loop of a step. */

@@ -1,7 +1,11 @@
 /* Elementwise operations: on scalars as straight code, on tensors as fused loops. A fused loop is a
- * function of a length, result arrays, operand arrays and scalars; two steps with the same expressions
- * share it. No operation in it is undefined behaviour: integers wrap, a zero divisor is noted and checked
- * behind the loop. */
+ * function of a range of indices, result arrays, operand arrays and scalars; two steps with the same
+ * expressions share it. No operation in it is undefined behaviour: integers wrap, a zero divisor is noted
+ * and checked behind the loop.
+ *
+ * Long loops exist once for each level of vectors that the processor may have (vector_levels), and the
+ * runtime says at the start which one it is. Operands that are drawn (plan.h) are made for a part of the
+ * range at a time, while the other operands of that part are on their way from memory. */
 #include <assert.h>
 
 #include "emit_llvm.h"
@@ -274,13 +278,25 @@ void emit_scalar(Emitter *e, Op *op) {
 
 /* ---- fused loops ----------------------------------------------------------------------------- */
 
-enum { MAX_ARGUMENTS = 64 };
+enum {
+  MAX_ARGUMENTS = 64,
+  LONG_LOOP = 64,     /* elements from which vectors pay */
+  FAR_LOOP = 1 << 11, /* elements that do not stay in the first-level cache */
+};
+
+/* What the loops of a module are compiled for, as tfe_vector_level numbers it. The first one runs
+ * everywhere; it is kept small. */
+static const struct {
+  const char *cpu, *width;
+} vector_levels[EMIT_VECTOR_LEVELS] = {{NULL, NULL}, {"x86-64-v3", "256"}, {"x86-64-v4", "512"}};
 
 typedef struct Loop {
   const Step *step;
   Op *arrays[MAX_ARGUMENTS], *scalars[MAX_ARGUMENTS], *outputs[MAX_ARGUMENTS];
-  int array_count, scalar_count, output_count;
-  Op *divides; /* the member that may divide by zero, or NULL */
+  int array_count, scalar_count, output_count, drawn_count;
+  int64_t length;
+  bool vectors; /* is long, and calls nothing */
+  Op *divides;  /* the member that may divide by zero, or NULL */
   char *key;
 } Loop;
 
@@ -304,6 +320,10 @@ static bool is_number(const Op *op) {
   return op->type.shape.rank == 0 || (plan_of(op)->loc == PLAN_CONST && ir_is_splat(op, &bits));
 }
 
+static bool is_drawn(const Op *op) {
+  return plan_of(op)->loc == PLAN_DRAWN;
+}
+
 static void add_operand(Loop *l, Op *op) {
   if (member_index(l, op) >= 0)
     return;
@@ -312,47 +332,72 @@ static void add_operand(Loop *l, Op *op) {
   if (index_in(list, *count, op) < 0) {
     assert(*count < MAX_ARGUMENTS);
     list[(*count)++] = op;
+    l->drawn_count += is_drawn(op);
   }
 }
 
+/* The result whose memory array operand k is, or -1. */
+static int result_in_place(const Loop *l, int k) {
+  const PlanValue *x = plan_of(l->arrays[k]);
+  for (int i = 0; i < l->output_count && x->loc == PLAN_ARENA; i++)
+    if (plan_of(l->outputs[i])->offset == x->offset && l->length > 0)
+      return i;
+  return -1;
+}
+
+/* m: a member's result; s: scalar; d: drawn, its first element is that of the range; o: array in the place of
+ * result *index; a: array. */
 static char operand_kind(const Loop *l, const Op *op, int *index) {
   if ((*index = member_index(l, op)) >= 0)
     return 'm';
   if ((*index = index_in(l->scalars, l->scalar_count, op)) >= 0)
     return 's';
   *index = index_in(l->arrays, l->array_count, op);
-  return 'a';
+  if (is_drawn(op))
+    return 'd';
+  int result = result_in_place(l, *index);
+  *index = result >= 0 ? result : *index;
+  return result >= 0 ? 'o' : 'a';
 }
 
 static char *type_key(Emitter *e, const IrType *t) {
   return arena_printf(e->arena, "%d.%d.%d", (int)t->elem, t->bits, t->scale);
 }
 
+static char *member_key(Emitter *e, const Loop *l, const Op *op) {
+  char *row = arena_printf(e->arena, "\n%s%s %s", index_in(l->outputs, l->output_count, op) >= 0 ? "> " : "",
+                           op_info[op->kind].id, type_key(e, &op->type));
+  if (op->kind == OP_SHL || op->kind == OP_SHR || op->kind == OP_BIT)
+    row = arena_printf(e->arena, "%s by %d", row, (int)op->ints.data[0]);
+  if (op->kind == OP_CONST)
+    return arena_printf(e->arena, "%s, s%d", row, index_in(l->scalars, l->scalar_count, op));
+  for (int k = 0; k < op->args.count; k++) {
+    int index;
+    char kind = operand_kind(l, op->args.data[k], &index);
+    row = arena_printf(e->arena, "%s, %c%d %s", row, kind, index, type_key(e, &op->args.data[k]->type));
+  }
+  return row;
+}
+
 /* What the loop computes, as text: loops with equal keys are one function. */
 static char *loop_key(Emitter *e, const Loop *l) {
-  char *key = arena_printf(e->arena, "a%d s%d", l->array_count, l->scalar_count);
-  for (int i = 0; i < l->step->ops.count; i++) {
-    const Op *op = l->step->ops.data[i];
-    char *row =
-        arena_printf(e->arena, "\n%s%s %s", index_in(l->outputs, l->output_count, op) >= 0 ? "> " : "",
-                     op_info[op->kind].id, type_key(e, &op->type));
-    if (op->kind == OP_SHL || op->kind == OP_SHR || op->kind == OP_BIT)
-      row = arena_printf(e->arena, "%s by %d", row, (int)op->ints.data[0]);
-    for (int k = 0; k < op->args.count || (op->kind == OP_CONST && k == 0); k++) {
-      const Op *x = op->kind == OP_CONST ? op : op->args.data[k];
-      int index;
-      char kind = op->kind == OP_CONST ? 's' : operand_kind(l, x, &index);
-      if (op->kind == OP_CONST)
-        index = index_in(l->scalars, l->scalar_count, x);
-      row = arena_printf(e->arena, "%s, %c%d %s", row, kind, index, type_key(e, &x->type));
-    }
-    key = arena_printf(e->arena, "%s%s", key, row);
-  }
+  char *key = arena_printf(e->arena, "%ca%d s%d", l->vectors ? 'v' : ' ', l->array_count, l->scalar_count);
+  for (int i = 0; i < l->step->ops.count; i++)
+    key = arena_printf(e->arena, "%s%s", key, member_key(e, l, l->step->ops.data[i]));
   return key;
 }
 
+static bool calls_runtime(const Op *op) {
+  bool real = op->args.count > 0 && op->args.data[0]->type.elem == EL_FIXED;
+  return op->kind == OP_EXP || op->kind == OP_LOG || op->kind == OP_TANH || op->kind == OP_POW ||
+         op->kind == OP_SQRT ||
+         (real &&
+          (op->kind == OP_FLOOR || op->kind == OP_ROUND || op->kind == OP_FLOORDIV || op->kind == OP_MOD));
+}
+
 static Loop describe(Emitter *e, const Step *step) {
-  Loop l = {.step = step};
+  Loop l = {.step = step, .length = shape_count(&step->ops.data[0]->type.shape)};
+  l.vectors = l.length >= LONG_LOOP;
   for (int i = 0; i < step->ops.count; i++) {
     Op *op = step->ops.data[i];
     for (int k = 0; k < op->args.count; k++)
@@ -363,14 +408,19 @@ static Loop describe(Emitter *e, const Step *step) {
       l.outputs[l.output_count++] = op;
     if ((op->kind == OP_FLOORDIV || op->kind == OP_MOD) && op->type.elem != EL_FIXED)
       l.divides = op;
+    l.vectors = l.vectors && !calls_runtime(op);
   }
   l.key = loop_key(e, &l);
   return l;
 }
 
+/* Parameters: first index, index behind the last, results, arrays, scalars. */
+enum { FIRST_ARRAY = 2 };
+
 static LLVMTypeRef loop_type(Emitter *e, const Loop *l) {
-  LLVMTypeRef types[3 * MAX_ARGUMENTS + 1];
+  LLVMTypeRef types[3 * MAX_ARGUMENTS + FIRST_ARRAY];
   unsigned n = 0;
+  types[n++] = e->i64;
   types[n++] = e->i64;
   for (int i = 0; i < l->output_count + l->array_count; i++)
     types[n++] = e->ptr;
@@ -383,41 +433,50 @@ static LLVMValueRef at_index(Emitter *e, LLVMTypeRef type, LLVMValueRef array, L
   return LLVMBuildInBoundsGEP2(e->builder, type, array, &i, 1, "");
 }
 
+static LLVMValueRef scalar_parameter(const Loop *l, LLVMValueRef f, int index) {
+  return LLVMGetParam(f, (unsigned)(FIRST_ARRAY + l->output_count + l->array_count + index));
+}
+
 static LLVMValueRef operand_value(const Loop *l, LLVMValueRef f, const LLVMValueRef *members,
                                   const LLVMValueRef *loaded, const Op *op) {
   int index;
   switch (operand_kind(l, op, &index)) {
   case 'm': return members[index];
-  case 's': return LLVMGetParam(f, (unsigned)(1 + l->output_count + l->array_count + index));
-  default: return loaded[index];
+  case 's': return scalar_parameter(l, f, index);
+  default: return loaded[index_in(l->arrays, l->array_count, op)];
   }
+}
+
+static LLVMValueRef load_array(Emitter *e, const Loop *l, LLVMValueRef f, LLVMValueRef i, int k) {
+  LLVMTypeRef type = emit_elem_type(e, &l->arrays[k]->type);
+  int result = result_in_place(l, k), at = result >= 0 ? result : l->output_count + k;
+  if (is_drawn(l->arrays[k]))
+    i = LLVMBuildSub(e->builder, i, LLVMGetParam(f, 0), "");
+  LLVMValueRef array = LLVMGetParam(f, (unsigned)(FIRST_ARRAY + at));
+  return LLVMBuildLoad2(e->builder, type, at_index(e, type, array, i), "");
 }
 
 /* The body for element i; returns "some divisor is 0" or NULL. */
 static LLVMValueRef loop_body(Emitter *e, const Loop *l, LLVMValueRef f, LLVMValueRef i) {
   LLVMValueRef members[MAX_ARGUMENTS], loaded[MAX_ARGUMENTS], zero = NULL;
-  for (int k = 0; k < l->array_count; k++) {
-    LLVMTypeRef type = emit_elem_type(e, &l->arrays[k]->type);
-    LLVMValueRef array = LLVMGetParam(f, (unsigned)(1 + l->output_count + k));
-    loaded[k] = LLVMBuildLoad2(e->builder, type, at_index(e, type, array, i), "");
-  }
+  for (int k = 0; k < l->array_count; k++)
+    loaded[k] = load_array(e, l, f, i, k);
   for (int m = 0; m < l->step->ops.count; m++) {
     const Op *op = l->step->ops.data[m];
     LLVMValueRef a[4] = {0};
     for (int k = 0; k < op->args.count; k++)
       a[k] = operand_value(l, f, members, loaded, op->args.data[k]);
     if (op->kind == OP_CONST)
-      members[m] = LLVMGetParam(
-          f, (unsigned)(1 + l->output_count + l->array_count + index_in(l->scalars, l->scalar_count, op)));
+      members[m] = scalar_parameter(l, f, index_in(l->scalars, l->scalar_count, op));
     else if (op->kind == OP_IOTA)
       members[m] = op->type.elem == EL_FIXED ? LLVMBuildSIToFP(e->builder, i, e->f64, "") : i;
     else
       members[m] = element(e, op, a, &zero);
   }
   for (int k = 0; k < l->output_count; k++)
-    LLVMBuildStore(
-        e->builder, members[member_index(l, l->outputs[k])],
-        at_index(e, emit_elem_type(e, &l->outputs[k]->type), LLVMGetParam(f, (unsigned)(1 + k)), i));
+    LLVMBuildStore(e->builder, members[member_index(l, l->outputs[k])],
+                   at_index(e, emit_elem_type(e, &l->outputs[k]->type),
+                            LLVMGetParam(f, (unsigned)(FIRST_ARRAY + k)), i));
   return zero;
 }
 
@@ -428,14 +487,14 @@ static void finish_loop(Emitter *e, const Loop *l, LLVMValueRef zero) {
     LLVMBuildRetVoid(e->builder);
 }
 
-/* for (i = 0; i < n; i++) body; with the check for n > 0 in front. */
+/* for (i = from; i < to; i++) body; with the check for from < to in front. */
 static void build_loop(Emitter *e, const Loop *l, LLVMValueRef f) {
   LLVMBasicBlockRef entry = LLVMAppendBasicBlockInContext(e->context, f, "entry");
   LLVMBasicBlockRef loop = LLVMAppendBasicBlockInContext(e->context, f, "loop");
   LLVMBasicBlockRef done = LLVMAppendBasicBlockInContext(e->context, f, "done");
-  LLVMValueRef n = LLVMGetParam(f, 0), never = LLVMConstInt(e->i1, 0, 0);
+  LLVMValueRef from = LLVMGetParam(f, 0), to = LLVMGetParam(f, 1), never = LLVMConstInt(e->i1, 0, 0);
   LLVMPositionBuilderAtEnd(e->builder, entry);
-  LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntSGT, n, emit_i64(e, 0), ""), loop, done);
+  LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntSLT, from, to, ""), loop, done);
 
   LLVMPositionBuilderAtEnd(e->builder, loop);
   LLVMValueRef i = LLVMBuildPhi(e->builder, e->i64, "i");
@@ -443,8 +502,8 @@ static void build_loop(Emitter *e, const Loop *l, LLVMValueRef f) {
   LLVMValueRef zero = loop_body(e, l, f, i);
   LLVMValueRef now = l->divides ? LLVMBuildOr(e->builder, seen, zero, "") : NULL;
   LLVMValueRef next = LLVMBuildNUWAdd(e->builder, i, emit_i64(e, 1), "");
-  LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntEQ, next, n, ""), done, loop);
-  LLVMAddIncoming(i, (LLVMValueRef[]){emit_i64(e, 0), next}, (LLVMBasicBlockRef[]){entry, loop}, 2);
+  LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntEQ, next, to, ""), done, loop);
+  LLVMAddIncoming(i, (LLVMValueRef[]){from, next}, (LLVMBasicBlockRef[]){entry, loop}, 2);
   if (seen)
     LLVMAddIncoming(seen, (LLVMValueRef[]){never, now}, (LLVMBasicBlockRef[]){entry, loop}, 2);
 
@@ -457,19 +516,32 @@ static void build_loop(Emitter *e, const Loop *l, LLVMValueRef f) {
   finish_loop(e, l, any);
 }
 
-static LLVMValueRef loop_function(Emitter *e, const Loop *l, LLVMTypeRef type) {
-  for (int i = 0; i < e->kernels.count; i++)
-    if (!strcmp(e->kernels.data[i].key, l->key))
-      return e->kernels.data[i].function;
-  LLVMValueRef f = LLVMAddFunction(e->module, arena_printf(e->arena, "loop%d", e->kernels.count), type);
+/* ---- functions ------------------------------------------------------------------------------- */
+
+static void text_attribute(Emitter *e, LLVMValueRef f, const char *name, const char *value) {
+  LLVMAddAttributeAtIndex(
+      f, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+      LLVMCreateStringAttribute(e->context, name, (unsigned)strlen(name), value, (unsigned)strlen(value)));
+}
+
+static LLVMValueRef new_function(Emitter *e, const Loop *l, LLVMTypeRef type, int level) {
+  char *name =
+      arena_printf(e->arena, level ? "loop%d.%s" : "loop%d", e->kernels.count, vector_levels[level].cpu);
+  LLVMValueRef f = LLVMAddFunction(e->module, name, type);
   LLVMSetLinkage(f, LLVMInternalLinkage);
   emit_attribute(e, f, LLVMAttributeFunctionIndex, "nounwind", 0);
   emit_attribute(e, f, LLVMAttributeFunctionIndex, "noinline", 0);
-  for (int i = 0; i < l->output_count + l->array_count; i++) {
-    emit_attribute(e, f, 2 + i, "noalias", 0);
-    emit_attribute(e, f, 2 + i, i < l->output_count ? "writeonly" : "readonly", 0);
+  if (level) {
+    text_attribute(e, f, "target-cpu", vector_levels[level].cpu);
+    text_attribute(e, f, "prefer-vector-width", vector_levels[level].width);
+  } else if (l->vectors && e->levels > 1) {
+    emit_attribute(e, f, LLVMAttributeFunctionIndex, "optsize", 0);
   }
-  VEC_PUSH(e->arena, &e->kernels, ((Kernel){.key = l->key, .function = f, .type = type}));
+  for (int i = 0; i < l->output_count + l->array_count; i++) {
+    emit_attribute(e, f, 1 + FIRST_ARRAY + i, "noalias", 0);
+    if (i >= l->output_count)
+      emit_attribute(e, f, 1 + FIRST_ARRAY + i, "readonly", 0);
+  }
   LLVMBuilderRef outer = e->builder;
   e->builder = LLVMCreateBuilderInContext(e->context);
   build_loop(e, l, f);
@@ -478,6 +550,31 @@ static LLVMValueRef loop_function(Emitter *e, const Loop *l, LLVMTypeRef type) {
   return f;
 }
 
+/* The loop's function; with more than one, a table of them. */
+static const Kernel *loop_kernel(Emitter *e, const Loop *l, LLVMTypeRef type) {
+  for (int i = 0; i < e->kernels.count; i++)
+    if (!strcmp(e->kernels.data[i].key, l->key))
+      return &e->kernels.data[i];
+  Kernel k = {.key = l->key, .levels = l->vectors ? e->levels : 1};
+  LLVMValueRef versions[EMIT_VECTOR_LEVELS];
+  for (int level = 0; level < k.levels; level++)
+    versions[level] = new_function(e, l, type, level);
+  k.function = k.levels == 1
+                   ? versions[0]
+                   : emit_global(e, LLVMConstArray2(e->ptr, versions, (uint64_t)k.levels), "versions");
+  VEC_PUSH(e->arena, &e->kernels, k);
+  return &e->kernels.data[e->kernels.count - 1];
+}
+
+static LLVMValueRef version(Emitter *e, const Kernel *k) {
+  if (k->levels == 1)
+    return k->function;
+  LLVMValueRef at = LLVMBuildInBoundsGEP2(e->builder, e->ptr, k->function, &e->level, 1, "");
+  return LLVMBuildLoad2(e->builder, e->ptr, at, "");
+}
+
+/* ---- calls ----------------------------------------------------------------------------------- */
+
 static LLVMValueRef number_value(Emitter *e, const Op *op) {
   uint64_t bits;
   if (op->kind != OP_CONST || !ir_is_splat(op, &bits))
@@ -485,18 +582,78 @@ static LLVMValueRef number_value(Emitter *e, const Op *op) {
   return op->type.elem == EL_FIXED ? LLVMConstReal(e->f64, ir_bits_fixed(bits)) : emit_i64(e, (int64_t)bits);
 }
 
+/* All arguments but the range; drawn operands lie in the plan's scratch memory one behind the other. */
+static unsigned add_arguments(Emitter *e, const Loop *l, LLVMValueRef *args) {
+  unsigned n = FIRST_ARRAY;
+  int64_t scratch = e->plan->scratch;
+  for (int i = 0; i < l->output_count; i++)
+    args[n++] = emit_address(e, l->outputs[i]);
+  for (int i = 0; i < l->array_count; i++) {
+    bool drawn = is_drawn(l->arrays[i]);
+    args[n++] = drawn ? emit_offset(e, e->data, emit_i64(e, scratch)) : emit_address(e, l->arrays[i]);
+    scratch += drawn ? PLAN_DRAW_WORDS : 0;
+  }
+  for (int i = 0; i < l->scalar_count; i++)
+    args[n++] = number_value(e, l->scalars[i]);
+  return n;
+}
+
+/* The address, from index `from` on, of the next array that lies in memory, or null: those after *next. */
+static LLVMValueRef next_array(Emitter *e, const Loop *l, const LLVMValueRef *args, int *next,
+                               LLVMValueRef from) {
+  for (int i = (*next)++; l->length > FAR_LOOP && i < l->output_count + l->array_count; i = (*next)++) {
+    int k = i - l->output_count;
+    if (k < 0 || (!is_drawn(l->arrays[k]) && result_in_place(l, k) < 0))
+      return emit_offset(e, args[FIRST_ARRAY + i], from);
+  }
+  return LLVMConstNull(e->ptr);
+}
+
+/* Drawn operands for `count` indices from `from` on. */
+static void draw_operands(Emitter *e, const Loop *l, const LLVMValueRef *args, LLVMValueRef from,
+                          LLVMValueRef count) {
+  int next = 0;
+  for (int i = 0; i < l->array_count; i++)
+    if (is_drawn(l->arrays[i]))
+      emit_random(e, l->arrays[i], args[FIRST_ARRAY + l->output_count + i], from, count,
+                  next_array(e, l, args, &next, from));
+}
+
+/* In parts: for (from = 0; from < length; from += PLAN_DRAW_WORDS) draw and run. */
+static void call_in_parts(Emitter *e, const Loop *l, LLVMTypeRef type, LLVMValueRef f, LLVMValueRef *args,
+                          unsigned n) {
+  LLVMBasicBlockRef before = LLVMGetInsertBlock(e->builder), part = emit_block(e), behind = emit_block(e);
+  LLVMValueRef length = emit_i64(e, l->length);
+  LLVMBuildBr(e->builder, part);
+  LLVMPositionBuilderAtEnd(e->builder, part);
+  LLVMValueRef from = LLVMBuildPhi(e->builder, e->i64, "");
+  LLVMValueRef next = LLVMBuildAdd(e->builder, from, emit_i64(e, PLAN_DRAW_WORDS), "");
+  LLVMValueRef more = LLVMBuildICmp(e->builder, LLVMIntSLT, next, length, "");
+  LLVMValueRef to = LLVMBuildSelect(e->builder, more, next, length, "");
+  LLVMValueRef count = LLVMBuildSub(e->builder, to, from, "");
+  draw_operands(e, l, args, from, count);
+  args[0] = from;
+  args[1] = to;
+  LLVMBuildCall2(e->builder, type, f, args, n, "");
+  LLVMAddIncoming(from, (LLVMValueRef[]){emit_i64(e, 0), next}, (LLVMBasicBlockRef[]){before, part}, 2);
+  LLVMBuildCondBr(e->builder, more, part, behind);
+  LLVMPositionBuilderAtEnd(e->builder, behind);
+}
+
 void emit_fused(Emitter *e, const Step *step) {
   Loop l = describe(e, step);
   LLVMTypeRef type = loop_type(e, &l);
-  LLVMValueRef f = loop_function(e, &l, type), args[3 * MAX_ARGUMENTS + 1];
-  unsigned n = 0;
-  args[n++] = emit_i64(e, shape_count(&step->ops.data[0]->type.shape));
-  for (int i = 0; i < l.output_count; i++)
-    args[n++] = emit_address(e, l.outputs[i]);
-  for (int i = 0; i < l.array_count; i++)
-    args[n++] = emit_address(e, l.arrays[i]);
-  for (int i = 0; i < l.scalar_count; i++)
-    args[n++] = number_value(e, l.scalars[i]);
+  LLVMValueRef args[3 * MAX_ARGUMENTS + FIRST_ARRAY], f = version(e, loop_kernel(e, &l, type));
+  unsigned n = add_arguments(e, &l, args);
+  if (l.drawn_count > 0 && l.length > PLAN_DRAW_WORDS) {
+    assert(!l.divides && "ring elements are not divided");
+    call_in_parts(e, &l, type, f, args, n);
+    return;
+  }
+  args[0] = emit_i64(e, 0);
+  args[1] = emit_i64(e, l.length);
+  if (l.length > 0)
+    draw_operands(e, &l, args, args[0], args[1]);
   LLVMValueRef zero = LLVMBuildCall2(e->builder, type, f, args, n, "");
   if (l.divides)
     check_divisor(e, l.divides, zero);

@@ -240,9 +240,10 @@ static LLVMValueRef key_peer(Emitter *e, const Op *op) {
   return LLVMBuildSelect(e->builder, is_a, emit_i64(e, b), emit_i64(e, a), "");
 }
 
-static void emit_random(Emitter *e, const Op *op) {
-  EMIT_CALL(e, tfe_prg_ring, e->ctx, emit_address(e, op), emit_i64(e, 0), count_of(e, op),
-            emit_i64(e, op->type.bits), key_peer(e, op), emit_i64(e, op->id), e->instance);
+void emit_random(Emitter *e, const Op *op, LLVMValueRef out, LLVMValueRef from, LLVMValueRef count,
+                 LLVMValueRef fetch) {
+  EMIT_CALL(e, tfe_prg_ring, e->ctx, out, from, count, emit_i64(e, op->type.bits), key_peer(e, op),
+            emit_i64(e, op->id), e->instance, fetch);
 }
 
 /* How many keys, and at how many points each is evaluated: a last axis more than the keys have. */
@@ -366,7 +367,10 @@ void emit_op(Emitter *e, Op *op) {
   case OP_ALL: emit_reduce(e, op); return;
   case OP_MATMUL: emit_matmul(e, op); return;
   case OP_CONV2D: emit_conv2d(e, op); return;
-  case OP_RANDOM: emit_random(e, op); return;
+  case OP_RANDOM:
+    if (plan_of(op)->loc != PLAN_DRAWN)
+      emit_random(e, op, emit_address(e, op), emit_i64(e, 0), count_of(e, op), LLVMConstNull(e->ptr));
+    return;
   case OP_BITS: {
     const Shape *s = &op->type.shape;
     EMIT_CALL(e, tfe_bits, emit_address(e, op), arg(e, op, 0), count_of(e, op->args.data[0]),

@@ -34,6 +34,7 @@ LLVMValueRef emit_address(Emitter *e, const Op *value) {
     LLVMValueRef base = emit_address(e, v->alias);
     return v->alias_words ? emit_offset(e, base, emit_i64(e, v->alias_words)) : base;
   }
+  case PLAN_DRAWN:
   case PLAN_NONE: break;
   }
   assert(false && "a value without a place");
@@ -58,7 +59,7 @@ void emit_copy_words(Emitter *e, LLVMValueRef to, LLVMValueRef from, int64_t wor
     LLVMBuildMemCpy(e->builder, to, 8, from, 8, emit_i64(e, 8 * words));
 }
 
-static LLVMBasicBlockRef new_block(Emitter *e) {
+LLVMBasicBlockRef emit_block(Emitter *e) {
   return LLVMAppendBasicBlockInContext(e->context, e->run, "");
 }
 
@@ -93,8 +94,8 @@ static Guard open_guard(Emitter *e, PartySet set) {
   set = party_and(set, e->present);
   if (party_equal(set, e->present))
     return g;
-  LLVMBasicBlockRef inside = new_block(e);
-  g.behind = new_block(e);
+  LLVMBasicBlockRef inside = emit_block(e);
+  g.behind = emit_block(e);
   LLVMBuildCondBr(e->builder, is_member(e, set), inside, g.behind);
   LLVMPositionBuilderAtEnd(e->builder, inside);
   e->present = set;
@@ -239,7 +240,7 @@ static void emit_for(Emitter *e, Op *op) {
   emit_initial(e, op, 2);
   LLVMValueRef high = emit_load(e, op->args.data[1]);
   emit_store(e, index, emit_load(e, op->args.data[0]));
-  LLVMBasicBlockRef head = new_block(e), body = new_block(e), behind = new_block(e);
+  LLVMBasicBlockRef head = emit_block(e), body = emit_block(e), behind = emit_block(e);
   LLVMBuildBr(e->builder, head);
   LLVMPositionBuilderAtEnd(e->builder, head);
   LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntSLT, emit_load(e, index), high, ""), body,
@@ -256,7 +257,7 @@ static void emit_for(Emitter *e, Op *op) {
 static void emit_while(Emitter *e, Op *op) {
   const PlanValue *v = plan_of(op);
   emit_initial(e, op, 0);
-  LLVMBasicBlockRef head = new_block(e), body = new_block(e), behind = new_block(e);
+  LLVMBasicBlockRef head = emit_block(e), body = emit_block(e), behind = emit_block(e);
   LLVMBuildBr(e->builder, head);
   LLVMPositionBuilderAtEnd(e->builder, head);
   e->instance = next_pass(e, op);
@@ -272,7 +273,7 @@ static void emit_while(Emitter *e, Op *op) {
 
 static void emit_if(Emitter *e, Op *op) {
   const PlanValue *v = plan_of(op);
-  LLVMBasicBlockRef side[2] = {new_block(e), new_block(e)}, behind = new_block(e);
+  LLVMBasicBlockRef side[2] = {emit_block(e), emit_block(e)}, behind = emit_block(e);
   LLVMValueRef condition = emit_load(e, op->args.data[0]);
   LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntNE, condition, emit_i64(e, 0), ""), side[0],
                   side[1]);
@@ -328,8 +329,8 @@ void emit_run(Emitter *e) {
   emit_attribute(e, e->run, LLVMAttributeFunctionIndex, "nounwind", 0);
   e->ctx = LLVMGetParam(e->run, 0);
   e->data = LLVMGetParam(e->run, 1);
-  LLVMBasicBlockRef entry = new_block(e);
-  e->failed = new_block(e);
+  LLVMBasicBlockRef entry = emit_block(e);
+  e->failed = emit_block(e);
   LLVMPositionBuilderAtEnd(e->builder, e->failed);
   e->status = LLVMBuildPhi(e->builder, e->i32, "status");
   LLVMBuildRet(e->builder, e->status);
@@ -339,6 +340,7 @@ void emit_run(Emitter *e) {
   e->pointers = variables(e, e->plan->pointers, e->ptr, e->data);
   unsigned parts = (unsigned)largest_message(e->plan->body);
   e->parts = LLVMBuildAlloca(e->builder, LLVMArrayType2(e->part, parts), "parts");
+  e->level = e->levels > 1 ? EMIT_CALL(e, tfe_vector_level, e->ctx) : emit_i64(e, 0);
   e->member = e->self->family ? EMIT_CALL(e, tfe_member, e->ctx) : emit_i64(e, 0);
   e->instance = emit_i64(e, 0);
   e->present = all_members(e);

@@ -18,8 +18,10 @@
 enum {
   MAX_MEMBERS = 24,  /* of a fused loop: more do not fit the registers */
   MAX_OPERANDS = 16, /* arrays and scalars that a fused loop reads */
-  SMALL_CONST = 64,  /* a constant of equal elements is data up to this count, else filled in at run time */
-  ALIGN_WORDS = 8,   /* tensors start on a cache line */
+  KEPT_DRAW =
+      1 << 14, /* random elements up to this count are kept if two loops read them: they stay in the cache */
+  SMALL_CONST = 64, /* a constant of equal elements is data up to this count, else filled in at run time */
+  ALIGN_WORDS = 8,  /* tensors start on a cache line */
 };
 
 typedef struct Buffer {
@@ -404,8 +406,18 @@ static void define_result(Op *op) {
   v->buffer = h->buffer;
 }
 
+static bool is_drawn(const Op *op) {
+  const PlanValue *v = plan_of(op);
+  return op->kind == OP_RANDOM && v && !v->kept && op->type.shape.rank > 0 && v->readers > 0 &&
+         (v->readers == 1 || shape_count(&op->type.shape) > KEPT_DRAW);
+}
+
 static void define(Planner *pl, Op *op, IrBlock *b, int time) {
   PlanValue *v = plan_of(op);
+  if (is_drawn(op)) {
+    v->loc = PLAN_DRAWN;
+    return;
+  }
   if (op->type.elem == EL_NONE || (v->group && !v->outside))
     return;
   switch (op->kind) {
@@ -495,18 +507,30 @@ static void use_step(Planner *pl, Step *s, IrBlock *b) {
   }
 }
 
-/* Which members of fused loops something outside their loop needs. Known before storage is given. */
-static void mark_outside(IrBlock *b) {
+/* op, of block b, reads x, which its own fused loop, if it is in one, does not make. */
+static void mark_read(const Op *op, const Op *x, const IrBlock *b) {
+  PlanValue *v = plan_of(x);
+  int group = plan_of(op)->group;
+  v->outside = true;
+  if (!group || v->block != b)
+    v->kept = true;
+  else if (v->last_reader != group)
+    v->readers++;
+  v->last_reader = group;
+}
+
+/* Who reads what. Known before storage is given. */
+static void mark_reads(IrBlock *b) {
   for (int i = 0; i < b->ops.count; i++) {
     Op *op = b->ops.data[i];
     for (int k = 0; k < read_count(op); k++)
       if (plan_of(op->args.data[k]) && !in_group(op, op->args.data[k]))
-        plan_of(op->args.data[k])->outside = true;
+        mark_read(op, op->args.data[k], b);
     for (int k = 0; k < op->blocks.count; k++)
-      mark_outside(op->blocks.data[k]);
+      mark_reads(op->blocks.data[k]);
   }
   for (int i = 0; i < b->yields.count; i++)
-    plan_of(b->yields.data[i])->outside = true;
+    plan_of(b->yields.data[i])->outside = plan_of(b->yields.data[i])->kept = true;
 }
 
 static void use_block(Planner *pl, IrBlock *b, PlanBlock *pb) {
@@ -539,19 +563,71 @@ static void share_update(Planner *pl, Op *op, IrBlock *b, int time) {
   v->in_place = true;
 }
 
+/* May the fused loop s write over buffer `old` while it reads it? If each operand there is the whole buffer, so
+ * that an element is read just before it is written. */
+static bool reads_in_step(const Planner *pl, const Step *s, int old) {
+  for (int i = 0; i < s->ops.count; i++)
+    for (int k = 0; k < s->ops.data[i]->args.count; k++) {
+      const PlanValue *x = plan_of(s->ops.data[i]->args.data[k]);
+      if (x->buffer >= 0 && physical(pl, x->buffer) == old && x->loc != PLAN_ARENA)
+        return false;
+    }
+  return true;
+}
+
+/* A result of a fused loop takes the place of an operand that nothing needs afterwards. */
+static void share_result(Planner *pl, const Step *s, Op *op, IrBlock *b) {
+  PlanValue *v = plan_of(op);
+  for (int i = 0; i < s->ops.count; i++)
+    for (int k = 0; k < s->ops.data[i]->args.count; k++) {
+      const PlanValue *x = plan_of(s->ops.data[i]->args.data[k]);
+      if (x->loc != PLAN_ARENA || x->buffer < 0)
+        continue;
+      int old = find(pl, x->buffer);
+      Buffer *o = &pl->buffers.data[old], *own = &pl->buffers.data[v->buffer];
+      if (o->end != s->time || o->block != b || o->read_only || o->fixed >= 0 || o->words != own->words ||
+          old == v->buffer || !reads_in_step(pl, s, old))
+        continue;
+      o->end = own->end; /* later than this step: no second result takes it */
+      own->merged = old;
+      return;
+    }
+}
+
+static void share_results(Planner *pl, const Step *s, IrBlock *b) {
+  for (int i = 0; i < s->ops.count; i++) {
+    const PlanValue *v = plan_of(s->ops.data[i]);
+    if (v->loc == PLAN_ARENA && v->buffer >= 0)
+      share_result(pl, s, s->ops.data[i], b);
+  }
+}
+
+static const Step *step_at(const PlanBlock *pb, int time) {
+  for (int i = 0; i < pb->steps.count; i++)
+    if (pb->steps.data[i].time == time)
+      return &pb->steps.data[i];
+  return NULL;
+}
+
+/* Is the parameter free when the yielded value is made, or read element by element by the loop that makes it? */
+static bool is_home_free(const Planner *pl, const PlanBlock *pb, const Op *param, const Buffer *made) {
+  int buffer = find(pl, plan_of(param)->buffer);
+  int end = pl->buffers.data[buffer].end;
+  const Step *s = step_at(pb, made->start);
+  return end < made->start ||
+         (end == made->start && s && s->kind == STEP_LOOP && reads_in_step(pl, s, physical(pl, buffer)));
+}
+
 /* Makes yield k in its home, if the home is free from the time on at which the yielded value is made. */
-static void share_yield(Planner *pl, Op *control, IrBlock *b, int k) {
+static void share_yield(Planner *pl, Op *control, IrBlock *b, const PlanBlock *pb, int k) {
   PlanValue *c = plan_of(control), *v = plan_of(b->yields.data[k]);
   if (c->homes[k].slot >= 0 || v->buffer < 0 || v->loc != PLAN_ARENA)
     return;
   Buffer *y = &pl->buffers.data[find(pl, v->buffer)];
   if (y->fixed >= 0 || y->block != b || y->words != pl->buffers.data[c->homes[k].buffer].words)
     return;
-  if (is_loop(control)) {
-    const PlanValue *param = plan_of(b->params.data[k + (control->kind == OP_FOR)]);
-    if (pl->buffers.data[find(pl, param->buffer)].end >= y->start)
-      return;
-  }
+  if (is_loop(control) && !is_home_free(pl, pb, b->params.data[k + (control->kind == OP_FOR)], y))
+    return;
   y->fixed = c->homes[k].buffer;
 }
 
@@ -563,15 +639,17 @@ static void share_control(Planner *pl, Op *op) {
     share_block(pl, op->blocks.data[i], v->blocks[i]);
   for (int i = op->kind == OP_WHILE; i < op->blocks.count; i++)
     for (int k = 0; k < v->home_count; k++)
-      share_yield(pl, op, op->blocks.data[i], k);
+      share_yield(pl, op, op->blocks.data[i], v->blocks[i], k);
 }
 
 static void share_block(Planner *pl, IrBlock *b, PlanBlock *pb) {
   for (int i = 0; i < pb->steps.count; i++) {
     Step *s = &pb->steps.data[i];
-    if (s->kind != STEP_OP)
+    if (s->kind == STEP_LOOP)
+      share_results(pl, s, b);
+    else if (s->kind != STEP_OP)
       continue;
-    if (s->ops.data[0]->kind == OP_UPDATE)
+    else if (s->ops.data[0]->kind == OP_UPDATE)
       share_update(pl, s->ops.data[0], b, s->time);
     else if (s->ops.data[0]->blocks.count)
       share_control(pl, s->ops.data[0]);
@@ -707,6 +785,36 @@ static void place_values(Planner *pl, IrBlock *b) {
   }
 }
 
+/* Drawn operands of a fused loop, each counted once. */
+static int drawn_by(const Step *s) {
+  const Op *list[MAX_OPERANDS];
+  int n = 0;
+  for (int i = 0; i < s->ops.count; i++)
+    for (int k = 0; k < s->ops.data[i]->args.count; k++) {
+      const Op *x = s->ops.data[i]->args.data[k];
+      bool known = plan_of(x)->loc != PLAN_DRAWN;
+      for (int j = 0; j < n && !known; j++)
+        known = list[j] == x;
+      if (!known)
+        list[n++] = x;
+    }
+  return n;
+}
+
+static int most_drawn(const PlanBlock *pb) {
+  int most = 0;
+  for (int i = 0; i < pb->steps.count; i++) {
+    const Step *s = &pb->steps.data[i];
+    int n = s->kind == STEP_LOOP ? drawn_by(s) : 0;
+    for (int k = 0; s->kind == STEP_OP && k < s->ops.data[0]->blocks.count; k++) {
+      int inner = most_drawn(plan_of(s->ops.data[0])->blocks[k]);
+      n = inner > n ? inner : n;
+    }
+    most = n > most ? n : most;
+  }
+  return most;
+}
+
 Plan *plan_make(Program *party) {
   assert(party->self >= 0);
   Planner pl = {.program = party, .arena = party->arena};
@@ -715,11 +823,12 @@ Plan *plan_make(Program *party) {
   note_block(&pl, party->body);
   mark_splats(party->body);
   plan->body = schedule(&pl, party->body);
-  mark_outside(party->body);
+  mark_reads(party->body);
   use_block(&pl, party->body, plan->body);
   share_block(&pl, party->body, plan->body);
   copies_block(&pl, plan->body);
-  plan->arena_words = allocate(&pl);
+  plan->scratch = aligned(allocate(&pl));
+  plan->arena_words = plan->scratch + PLAN_DRAW_WORDS * most_drawn(plan->body);
   place_values(&pl, party->body);
   return plan;
 }

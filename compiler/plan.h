@@ -3,7 +3,8 @@
  * Order: the operations of each block become steps. A step is one operation, a fused loop (elementwise
  * operations of one shape that run together), or a batch of messages. A fused loop stands where its first
  * result is needed by something outside it; intermediate values that only its own members use are never
- * stored.
+ * stored. Nor are random elements that only fused loops read: they are made again block by block, which is
+ * faster than reading them from far memory.
  *
  * Memory: one arena of 8-byte words a party. Each tensor has words in it for the time in which it is
  * needed; two tensors share words only if their times do not overlap. A value used in a loop but made
@@ -26,7 +27,10 @@ typedef enum PlanLoc {
   PLAN_ALIAS, /* `alias_words` behind the place of `alias` (0 for scalars) */
   PLAN_VIEW,  /* at the address in pointer variable `slot`, computed at run time */
   PLAN_CONST, /* constant data, or an immediate value */
+  PLAN_DRAWN, /* RANDOM: not kept; each fused loop that reads it draws it again, block by block */
 } PlanLoc;
+
+enum { PLAN_DRAW_WORDS = 512 }; /* elements of a drawn operand that a fused loop has at a time */
 
 typedef enum StepKind { STEP_OP, STEP_LOOP, STEP_MESSAGES } StepKind;
 
@@ -67,6 +71,9 @@ typedef struct PlanValue {
   bool in_place;   /* UPDATE: the result is the operand's memory */
   bool outside;    /* needed by something outside its fused loop */
   int group;       /* the fused loop that makes it; 0 none */
+  int readers;     /* RANDOM: fused loops of its block that read it */
+  int last_reader; /* planner's */
+  bool kept;       /* RANDOM: something else reads it as well */
   int buffer;      /* planner's; -1: none */
   int end_time;    /* control operations */
   IrBlock *block;  /* that defines it */
@@ -79,8 +86,9 @@ typedef struct PlanValue {
 typedef struct Plan {
   PlanBlock *body;
   int64_t arena_words;
-  int slots;    /* scalar variables */
-  int pointers; /* pointer variables */
+  int64_t scratch; /* where in the arena drawn operands are made, PLAN_DRAW_WORDS each */
+  int slots;       /* scalar variables */
+  int pointers;    /* pointer variables */
 } Plan;
 
 Plan *plan_make(Program *party);

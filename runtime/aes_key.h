@@ -12,9 +12,8 @@ static inline __m128i aes_next_key(__m128i key, __m128i assist) {
   return _mm_xor_si128(key, _mm_shuffle_epi32(assist, 0xff));
 }
 
-/* rounds: 11 of 16 bytes, aligned to 16. */
-static inline void aes_expand(void *rounds, const uint8_t bytes[16]) {
-  __m128i *k = rounds;
+/* The 11 round keys. */
+static inline void aes_expand(__m128i k[11], const uint8_t bytes[16]) {
   k[0] = _mm_loadu_si128((const void *)bytes);
   k[1] = aes_next_key(k[0], _mm_aeskeygenassist_si128(k[0], 0x01));
   k[2] = aes_next_key(k[1], _mm_aeskeygenassist_si128(k[1], 0x02));

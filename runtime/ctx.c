@@ -2,21 +2,37 @@
  *
  * Memory comes zeroed and is wiped when it goes, because nearly all of it holds shares, masks or keys at
  * some time. */
+#define _GNU_SOURCE
 #include "ctx.h"
 
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "include/abi.h"
 #include "prg/prg.h"
+
+enum { ALIGN = 64, LARGE_PAGE = 2 << 20 };
+
+/* Aligned to a cache line, as kernels like it; large memory takes large pages where the system has some. */
+static void *zeroed(size_t bytes) {
+  size_t whole = (bytes + ALIGN - 1) / ALIGN * ALIGN;
+  void *memory = whole < bytes ? NULL : aligned_alloc(ALIGN, whole ? whole : ALIGN);
+  if (!memory)
+    return NULL;
+  uintptr_t start = (uintptr_t)memory, first = (start + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
+  if (whole > 2 * LARGE_PAGE)
+    (void)madvise((char *)memory + (first - start), whole - (first - start), MADV_HUGEPAGE);
+  return memset(memory, 0, whole);
+}
 
 TfeStatus tfe_alloc(TfeCtx *ctx, size_t bytes, void *out) {
   void *memory = NULL;
   ctx->allocations++;
   if (ctx->allocations != ctx->fail_allocation)
-    memory = calloc(1, bytes ? bytes : 1);
+    memory = zeroed(bytes);
   memcpy(out, &memory, sizeof memory); /* out may point to a pointer of any type */
   if (!memory)
     return tfe_fail(ctx, TFE_MEMORY, "no memory for %zu bytes", bytes);
@@ -44,6 +60,10 @@ static void write_names(TfeCtx *ctx) {
   }
 }
 
+static size_t arena_bytes(const TfeCtx *ctx) {
+  return (size_t)ctx->program->arena_words * sizeof *ctx->arena;
+}
+
 TfeStatus tfe_ctx_init(TfeCtx *ctx, const TfeProgram *program, int64_t member) {
   *ctx = (TfeCtx){.program = program, .member = member, .site = -1};
   const TfePartyDecl *self = &program->party_decls[program->self];
@@ -54,12 +74,12 @@ TfeStatus tfe_ctx_init(TfeCtx *ctx, const TfeProgram *program, int64_t member) {
   write_names(ctx);
   snprintf(ctx->name, sizeof ctx->name, "%s", tfe_party_name(ctx, ctx->party));
   snprintf(ctx->binary, sizeof ctx->binary, "party-%s", ctx->name);
-  TRY(tfe_alloc(ctx, (size_t)program->arena_words * sizeof *ctx->arena, &ctx->arena));
+  TRY(tfe_alloc(ctx, arena_bytes(ctx), &ctx->arena));
   return TFE_OK;
 }
 
 void tfe_ctx_rewind(TfeCtx *ctx) {
-  OPENSSL_cleanse(ctx->arena, (size_t)ctx->program->arena_words * sizeof *ctx->arena);
+  OPENSSL_cleanse(ctx->arena, arena_bytes(ctx));
   if (ctx->loop_passes)
     memset(ctx->loop_passes, 0, (size_t)ctx->loop_capacity * sizeof *ctx->loop_passes);
   ctx->counters = (TfeCounters){0};
@@ -69,7 +89,7 @@ void tfe_ctx_rewind(TfeCtx *ctx) {
 void tfe_ctx_free(TfeCtx *ctx) {
   tfe_keys_free(ctx);
   if (ctx->program) {
-    tfe_release(ctx->arena, (size_t)ctx->program->arena_words * sizeof *ctx->arena);
+    tfe_release(ctx->arena, arena_bytes(ctx));
     tfe_release(ctx->party_names, (size_t)ctx->program->party_count * TFE_NAME_BYTES);
   }
   tfe_release(ctx->loop_passes, (size_t)ctx->loop_capacity * sizeof *ctx->loop_passes);

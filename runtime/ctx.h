@@ -75,7 +75,8 @@ void tfe_ctx_rewind(TfeCtx *ctx);
 /* Wipes and frees. */
 void tfe_ctx_free(TfeCtx *ctx);
 /* Memory that counts, can be limited in tests, and is wiped on free. */
-TfeStatus tfe_alloc(TfeCtx *ctx, size_t bytes, void *out) TFE_MUST_USE; /* *(void **)out, zeroed */
+TfeStatus tfe_alloc(TfeCtx *ctx, size_t bytes,
+                    void *out) TFE_MUST_USE; /* *(void **)out, zeroed, aligned to 64 */
 void tfe_release(void *memory, size_t bytes);
 
 #endif

@@ -9,7 +9,7 @@
 enum { FLIGHT = 8 };
 
 static void start(TfeHashKey *key, const uint8_t bytes[16]) {
-  aes_expand(key->rounds, bytes);
+  aes_expand((__m128i *)key->rounds, bytes);
 }
 
 static void stop(TfeHashKey *key) {

@@ -12,7 +12,11 @@
 enum { FLIGHT = 8 };
 
 static bool start(TfeCtrKey *key, const uint8_t bytes[TFE_KEY_BYTES]) {
-  aes_expand(key->rounds, bytes);
+  __m128i rounds[11];
+  aes_expand(rounds, bytes);
+  for (int i = 0; i < 11; i++)
+    _mm_store_si128((void *)key->rounds[i], rounds[i]);
+  OPENSSL_cleanse(rounds, sizeof rounds);
   return true;
 }
 
@@ -32,12 +36,17 @@ INLINE void encrypt(int count, const __m128i *keys, __m128i counter, __m128i *x)
     x[i] = _mm_aesenclast_si128(x[i], keys[10]);
 }
 
-static void words(const TfeCtrKey *key, TfeCtrAt at, uint64_t mask, uint64_t *out, int64_t n) {
+static void words(const TfeCtrKey *key, TfeCtrAt at, uint64_t mask, uint64_t *out, int64_t n,
+                  const uint64_t *fetch) {
   __m128i keys[11], x[FLIGHT], m = _mm_set1_epi64x((int64_t)mask);
   for (int i = 0; i < 11; i++)
     keys[i] = _mm_load_si128((const void *)key->rounds[i]);
   __m128i counter = _mm_set_epi64x((int64_t)tfe_ctr_low(at), (int64_t)tfe_ctr_high(at));
   for (; n >= 2 * FLIGHT; n -= 2 * FLIGHT, out += 2 * FLIGHT) {
+    if (n % 64 < 2 * FLIGHT && fetch) {
+      tfe_ctr_fetch(fetch);
+      fetch += 64;
+    }
     encrypt(FLIGHT, keys, counter, x);
 #pragma GCC unroll 8
     for (int i = 0; i < FLIGHT; i++)

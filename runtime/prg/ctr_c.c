@@ -27,7 +27,9 @@ static void put_big_endian(uint8_t out[8], uint64_t value) {
     out[i] = (uint8_t)value;
 }
 
-static void words(const TfeCtrKey *key, TfeCtrAt at, uint64_t mask, uint64_t *out, int64_t n) {
+static void words(const TfeCtrKey *key, TfeCtrAt at, uint64_t mask, uint64_t *out, int64_t n,
+                  const uint64_t *fetch) {
+  (void)fetch;
   uint8_t block[16];
   put_big_endian(block, tfe_ctr_high(at));
   put_big_endian(block + 8, tfe_ctr_low(at));

@@ -11,12 +11,16 @@
 enum { FLIGHT = 8 };
 
 static bool start(TfeCtrKey *key, const uint8_t bytes[TFE_KEY_BYTES]) {
-  aes_expand(key->rounds, bytes);
+  __m128i rounds[11];
+  aes_expand(rounds, bytes);
+  for (int i = 0; i < 11; i++)
+    _mm512_store_si512(key->rounds[i], _mm512_broadcast_i32x4(rounds[i]));
+  OPENSSL_cleanse(rounds, sizeof rounds);
   return true;
 }
 
 /* The key stream of `count` (constant) vectors to out; the last one has the lanes of mask `last`. */
-INLINE void encrypt(int count, __mmask8 last, const __m512i *keys, __m512i counter, __m512i mask,
+INLINE void encrypt(int count, __mmask8 last, const TfeCtrKey *key, __m512i counter, __m512i mask,
                     uint64_t *out) {
   const __m512i swap =
       _mm512_broadcast_i32x4(_mm_set_epi8(8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
@@ -24,34 +28,38 @@ INLINE void encrypt(int count, __mmask8 last, const __m512i *keys, __m512i count
 #pragma GCC unroll 8
   for (int i = 0; i < count; i++) {
     __m512i blocks = _mm512_set_epi64(4 * i, 0, 4 * i, 0, 4 * i, 0, 4 * i, 0);
-    x[i] = _mm512_xor_si512(keys[0], _mm512_shuffle_epi8(_mm512_add_epi64(counter, blocks), swap));
+    x[i] = _mm512_xor_si512(_mm512_load_si512(key->rounds[0]),
+                            _mm512_shuffle_epi8(_mm512_add_epi64(counter, blocks), swap));
   }
 #pragma GCC unroll 9
-  for (int round = 1; round < 10; round++)
+  for (int round = 1; round < 10; round++) {
+    __m512i k = _mm512_load_si512(key->rounds[round]);
 #pragma GCC unroll 8
     for (int i = 0; i < count; i++)
-      x[i] = _mm512_aesenc_epi128(x[i], keys[round]);
+      x[i] = _mm512_aesenc_epi128(x[i], k);
+  }
 #pragma GCC unroll 8
   for (int i = 0; i < count; i++) {
-    x[i] = _mm512_and_si512(_mm512_aesenclast_epi128(x[i], keys[10]), mask);
+    x[i] = _mm512_and_si512(_mm512_aesenclast_epi128(x[i], _mm512_load_si512(key->rounds[10])), mask);
     _mm512_mask_storeu_epi64(out + 8 * i, i == count - 1 ? last : 0xff, x[i]);
   }
 }
 
-static void words(const TfeCtrKey *key, TfeCtrAt at, uint64_t mask, uint64_t *out, int64_t n) {
-  __m512i keys[11], m = _mm512_set1_epi64((int64_t)mask);
-  for (int i = 0; i < 11; i++)
-    keys[i] = _mm512_broadcast_i32x4(_mm_load_si128((const void *)key->rounds[i]));
-  int64_t high = (int64_t)tfe_ctr_high(at), low = (int64_t)tfe_ctr_low(at);
-  __m512i counter = _mm512_set_epi64(low + 3, high, low + 2, high, low + 1, high, low, high);
+static void words(const TfeCtrKey *key, TfeCtrAt at, uint64_t mask, uint64_t *out, int64_t n,
+                  const uint64_t *fetch) {
+  const __m512i m = _mm512_set1_epi64((int64_t)mask), step = _mm512_set_epi64(3, 0, 2, 0, 1, 0, 0, 0);
+  const __m512i flight = _mm512_maskz_set1_epi64(0xaa, 4 * FLIGHT), one = _mm512_maskz_set1_epi64(0xaa, 4);
+  __m512i counter = _mm512_mask_set1_epi64(step, 0x55, (int64_t)tfe_ctr_high(at));
+  counter = _mm512_add_epi64(counter, _mm512_maskz_set1_epi64(0xaa, (int64_t)tfe_ctr_low(at)));
   for (; n >= 8 * FLIGHT; n -= 8 * FLIGHT, out += 8 * FLIGHT) {
-    encrypt(FLIGHT, 0xff, keys, counter, m, out);
-    counter = _mm512_add_epi64(counter,
-                               _mm512_set_epi64(4 * FLIGHT, 0, 4 * FLIGHT, 0, 4 * FLIGHT, 0, 4 * FLIGHT, 0));
+    tfe_ctr_fetch(fetch);
+    fetch += fetch ? 8 * FLIGHT : 0;
+    encrypt(FLIGHT, 0xff, key, counter, m, out);
+    counter = _mm512_add_epi64(counter, flight);
   }
   for (; n > 0; n -= 8, out += 8) {
-    encrypt(1, n < 8 ? (__mmask8)((1 << n) - 1) : 0xff, keys, counter, m, out);
-    counter = _mm512_add_epi64(counter, _mm512_set_epi64(4, 0, 4, 0, 4, 0, 4, 0));
+    encrypt(1, n < 8 ? (__mmask8)((1 << n) - 1) : 0xff, key, counter, m, out);
+    counter = _mm512_add_epi64(counter, one);
   }
 }
 

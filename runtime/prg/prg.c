@@ -60,6 +60,7 @@ typedef struct Draw {
   int bits;
   uint64_t *out; /* of element `from` */
   int64_t from;
+  const uint64_t *fetch; /* NULL, or as many words as out */
 } Draw;
 
 static TfeCtrAt at_word(const Draw *d, int64_t word) {
@@ -71,7 +72,8 @@ static void draw_bits(const Draw *d, int64_t begin, int64_t n) {
   uint64_t words[BIT_WORDS];
   for (int64_t i = 0; i < n; i += 64 * BIT_WORDS) {
     int64_t part = n - i < 64 * BIT_WORDS ? n - i : 64 * BIT_WORDS;
-    d->ctr->words(d->key, at_word(d, (d->from + begin + i) / 64), ~UINT64_C(0), words, (part + 63) / 64);
+    d->ctr->words(d->key, at_word(d, (d->from + begin + i) / 64), ~UINT64_C(0), words, (part + 63) / 64,
+                  NULL);
     d->ctr->spread(d->out + begin + i, words, part);
   }
   OPENSSL_cleanse(words, sizeof words);
@@ -84,7 +86,7 @@ static void draw_part(void *data, int64_t begin, int64_t end) {
     draw_bits(d, begin, end - begin);
   else
     d->ctr->words(d->key, at_word(d, d->from + begin), ~UINT64_C(0) >> (64 - d->bits), d->out + begin,
-                  end - begin);
+                  end - begin, d->fetch ? d->fetch + begin : NULL);
 }
 
 void tfe_prg_words_with(const TfeCtr *ctr, const uint8_t bytes[TFE_KEY_BYTES], uint32_t op, uint64_t instance,
@@ -93,7 +95,7 @@ void tfe_prg_words_with(const TfeCtr *ctr, const uint8_t bytes[TFE_KEY_BYTES], u
   TfeCtrKey key;
   if (!ctr->start(&key, bytes))
     abort(); /* a number that is not random must never be used */
-  Draw d = {ctr, &key, op, instance, bits, out, from};
+  Draw d = {ctr, &key, op, instance, bits, out, from, NULL};
   draw_part(&d, 0, n);
   ctr->stop(&key);
 }
@@ -104,13 +106,13 @@ void tfe_prg_words(const uint8_t key[TFE_KEY_BYTES], uint32_t op, uint64_t insta
 }
 
 void tfe_prg_ring(TfeCtx *ctx, uint64_t *out, int64_t from, int64_t n, int64_t bits, int64_t peer, int64_t op,
-                  int64_t instance) {
+                  int64_t instance, const uint64_t *fetch) {
   assert(bits >= 1 && bits <= 64 && op >= 0 && op <= UINT32_MAX && peer >= 0 && peer < ctx->keys->count);
   assert(from % TFE_PRG_UNIT == 0);
   const PairKey *pair = &ctx->keys->pairs[peer];
   if (!pair->is_set)
     abort(); /* the session sets a key for every peer with TFE_LINK_KEY before the program runs */
-  Draw d = {tfe_ctr(), &pair->expanded, (uint32_t)op, (uint64_t)instance, (int)bits, out, from};
+  Draw d = {tfe_ctr(), &pair->expanded, (uint32_t)op, (uint64_t)instance, (int)bits, out, from, fetch};
   bool shared = d.ctr != &tfe_ctr_c; /* a cipher of OpenSSL is for one thread at a time */
   tfe_pool_run(n, shared ? THREAD_WORDS : n, draw_part, &d);
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../include/abi.h"
+
 #if defined(__x86_64__)
 TfeCpu tfe_cpu_best(void) {
   __builtin_cpu_init();
@@ -21,6 +23,19 @@ TfeCpu tfe_cpu_best(void) {
   return TFE_CPU_C;
 }
 #endif
+
+/* What x86-64-v3 and v4 have beyond the kernels' tiers is checked as well. */
+int64_t tfe_vector_level(TfeCtx *ctx) {
+  (void)ctx;
+#if defined(__x86_64__)
+  TfeCpu cpu = tfe_cpu();
+  if (cpu >= TFE_CPU_AVX512 && __builtin_cpu_supports("x86-64-v4"))
+    return 2;
+  if (cpu >= TFE_CPU_AVX2 && __builtin_cpu_supports("x86-64-v3"))
+    return 1;
+#endif
+  return 0;
+}
 
 TfeCpu tfe_cpu(void) {
   static _Atomic int chosen = -1; /* threads that come at once choose the same */

@@ -171,6 +171,7 @@ static const struct {
 } families[] = {
     {"limits", bench_limits},
     {"prg", bench_prg},
+    {"loop", bench_loop},
 };
 enum { FAMILIES = sizeof families / sizeof *families };
 

@@ -50,5 +50,6 @@ limit_stream(int64_t bytes); /* bytes a second, read and written once, over a wo
 extern const char *bench_tfec; /* the compiler, for families that build programs */
 void bench_limits(void);
 void bench_prg(void);
+void bench_loop(void);
 
 #endif

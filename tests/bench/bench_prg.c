@@ -16,7 +16,7 @@ typedef struct Draw {
 
 static void ours(void *data) {
   Draw *d = data;
-  d->ctr->words(&d->key, (TfeCtrAt){1, 2, 3}, ~UINT64_C(0), d->out, d->n);
+  d->ctr->words(&d->key, (TfeCtrAt){1, 2, 3}, ~UINT64_C(0), d->out, d->n, NULL);
 }
 
 /* Zeros encrypted in place. */

@@ -138,10 +138,10 @@ static void test_two_parties(void **unused) {
   assert_int_equal(tfe_keys_set(&a, b.party, key_a), TFE_OK); /* replaces */
   assert_int_equal(tfe_keys_set(&b, a.party, key_a), TFE_OK);
   assert_int_equal(tfe_keys_set(&b, b.party, key_b), TFE_OK); /* a key of its own */
-  tfe_prg_ring(&a, x, 0, 5, 40, b.party, 17, 3);
-  tfe_prg_ring(&a, z, 0, 5, 64, b.party, 18, 3); /* draws do not depend on earlier draws */
-  tfe_prg_ring(&b, z, 0, 5, 40, b.party, 17, 3);
-  tfe_prg_ring(&b, y, 0, 5, 40, a.party, 17, 3);
+  tfe_prg_ring(&a, x, 0, 5, 40, b.party, 17, 3, NULL);
+  tfe_prg_ring(&a, z, 0, 5, 64, b.party, 18, 3, NULL); /* draws do not depend on earlier draws */
+  tfe_prg_ring(&b, z, 0, 5, 40, b.party, 17, 3, NULL);
+  tfe_prg_ring(&b, y, 0, 5, 40, a.party, 17, 3, NULL);
   assert_memory_equal(x, y, sizeof x);
   assert_memory_not_equal(x, z, sizeof x);
   tfe_prg_words(key_a, 17, 3, 40, z, 5);
