@@ -235,6 +235,56 @@ static void test_yields_are_made_at_home(void **state) {
   assert_int_equal(body->copies.data[0].k, 1);
 }
 
+static bool same_place(const Op *x, const Op *y) {
+  return plan_of(x)->loc == PLAN_ARENA && plan_of(y)->loc == PLAN_ARENA &&
+         plan_of(x)->offset == plan_of(y)->offset;
+}
+
+static void test_results_take_the_place_of_operands(void **state) {
+  (void)state;
+  Op *x = source(10), *u = source(10), *w = source(10);
+  Op *y = add(OP_ADD, vector(10), 2, x, u); /* x is needed later, u is not */
+  sink(y);
+  sink(x);
+  Op *part = add(OP_RESHAPE, vector(10), 1, w), *z = add(OP_ADD, vector(10), 2, w, part);
+  sink(z);
+  Op *loop = begin_loop(source(6), source(6)), *param = b->params.data[1], *other = b->params.data[2];
+  Op *next = add(OP_ADD, vector(6), 2, param, other), *last = add(OP_MUL, vector(6), 2, next, other);
+  end_loop(next, last);
+  (void)plan_make(p);
+  assert_true(same_place(y, u));
+  assert_false(same_place(y, x));
+  assert_false(same_place(z, w)); /* which is also read through another name */
+  assert_true(same_place(next, param) && same_place(last, other));
+  assert_int_equal(plan_of(loop)->blocks[0]->copies.count, 0);
+}
+
+static Op *random_elements(int64_t n) {
+  Op *op = add(OP_RANDOM, (IrType){.elem = EL_RING, .bits = 64, .shape = {.rank = 1, .dim = {n}}}, 0);
+  ir_int(p, op, 0);
+  ir_int(p, op, 1);
+  return op;
+}
+
+static void test_masks_are_drawn_again(void **state) {
+  (void)state;
+  enum { FAR = 1 << 20 };
+  Op *far = random_elements(FAR), *near = random_elements(100), *once = random_elements(100),
+     *sent = random_elements(FAR);
+  IrType large = far->type, small = near->type;
+  sink(add(OP_NEG, large, 1, far));
+  sink(add(OP_ADD, large, 2, far, sent));
+  sink(add(OP_NEG, small, 1, near));
+  sink(add(OP_ADD, small, 2, near, once));
+  sink(sent);
+  Plan *plan = plan_make(p);
+  assert_int_equal(plan_of(far)->loc, PLAN_DRAWN);
+  assert_int_equal(plan_of(once)->loc, PLAN_DRAWN);
+  assert_int_equal(plan_of(near)->loc, PLAN_ARENA); /* stays in the cache between its two uses */
+  assert_int_equal(plan_of(sent)->loc, PLAN_ARENA); /* is needed whole */
+  assert_int_equal(plan->arena_words, plan->scratch + PLAN_DRAW_WORDS);
+}
+
 static void test_outer_values_live_through_the_loop(void **state) {
   (void)state;
   Op *x = source(6), *loop = begin_loop(source(6), source(6));
@@ -302,6 +352,8 @@ int main(void) {
       TEST(test_update_not_on_itself_nor_constants),
       TEST(test_swap_goes_through_memory_of_its_own),
       TEST(test_yields_are_made_at_home),
+      TEST(test_results_take_the_place_of_operands),
+      TEST(test_masks_are_drawn_again),
       TEST(test_outer_values_live_through_the_loop),
       TEST(test_messages),
       TEST(test_splats),
