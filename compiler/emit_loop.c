@@ -4,8 +4,8 @@
  * and checked behind the loop.
  *
  * Long loops exist once for each level of vectors that the processor may have (vector_levels), and the
- * runtime says at the start which one it is. Operands that are drawn (plan.h) are made for a part of the
- * range at a time, while the other operands of that part are on their way from memory. */
+ * runtime says at the start which one it is. Operands that are not kept (PLAN_PIECES) are made for a piece of
+ * the range at a time, masks while the other operands of that piece are on their way from memory. */
 #include <assert.h>
 
 #include "emit_llvm.h"
@@ -293,7 +293,7 @@ static const struct {
 typedef struct Loop {
   const Step *step;
   Op *arrays[MAX_ARGUMENTS], *scalars[MAX_ARGUMENTS], *outputs[MAX_ARGUMENTS];
-  int array_count, scalar_count, output_count, drawn_count;
+  int array_count, scalar_count, output_count, piece_count;
   int64_t length;
   bool vectors; /* is long, and calls nothing */
   Op *divides;  /* the member that may divide by zero, or NULL */
@@ -320,8 +320,8 @@ static bool is_number(const Op *op) {
   return op->type.shape.rank == 0 || (plan_of(op)->loc == PLAN_CONST && ir_is_splat(op, &bits));
 }
 
-static bool is_drawn(const Op *op) {
-  return plan_of(op)->loc == PLAN_DRAWN;
+static bool is_in_pieces(const Op *op) {
+  return plan_of(op)->loc == PLAN_PIECES;
 }
 
 static void add_operand(Loop *l, Op *op) {
@@ -332,7 +332,7 @@ static void add_operand(Loop *l, Op *op) {
   if (index_in(list, *count, op) < 0) {
     assert(*count < MAX_ARGUMENTS);
     list[(*count)++] = op;
-    l->drawn_count += is_drawn(op);
+    l->piece_count += is_in_pieces(op);
   }
 }
 
@@ -345,7 +345,7 @@ static int result_in_place(const Loop *l, int k) {
   return -1;
 }
 
-/* m: a member's result; s: scalar; d: drawn, its first element is that of the range; o: array in the place of
+/* m: a member's result; s: scalar; p: a piece, its first element is that of the range; o: array in the place of
  * result *index; a: array. */
 static char operand_kind(const Loop *l, const Op *op, int *index) {
   if ((*index = member_index(l, op)) >= 0)
@@ -353,8 +353,8 @@ static char operand_kind(const Loop *l, const Op *op, int *index) {
   if ((*index = index_in(l->scalars, l->scalar_count, op)) >= 0)
     return 's';
   *index = index_in(l->arrays, l->array_count, op);
-  if (is_drawn(op))
-    return 'd';
+  if (is_in_pieces(op))
+    return 'p';
   int result = result_in_place(l, *index);
   *index = result >= 0 ? result : *index;
   return result >= 0 ? 'o' : 'a';
@@ -450,7 +450,7 @@ static LLVMValueRef operand_value(const Loop *l, LLVMValueRef f, const LLVMValue
 static LLVMValueRef load_array(Emitter *e, const Loop *l, LLVMValueRef f, LLVMValueRef i, int k) {
   LLVMTypeRef type = emit_elem_type(e, &l->arrays[k]->type);
   int result = result_in_place(l, k), at = result >= 0 ? result : l->output_count + k;
-  if (is_drawn(l->arrays[k]))
+  if (is_in_pieces(l->arrays[k]))
     i = LLVMBuildSub(e->builder, i, LLVMGetParam(f, 0), "");
   LLVMValueRef array = LLVMGetParam(f, (unsigned)(FIRST_ARRAY + at));
   return LLVMBuildLoad2(e->builder, type, at_index(e, type, array, i), "");
@@ -524,10 +524,10 @@ static void text_attribute(Emitter *e, LLVMValueRef f, const char *name, const c
       LLVMCreateStringAttribute(e->context, name, (unsigned)strlen(name), value, (unsigned)strlen(value)));
 }
 
-static LLVMValueRef new_function(Emitter *e, const Loop *l, LLVMTypeRef type, int level) {
+static LLVMValueRef new_function(Emitter *e, const Loop *l, int level) {
   char *name =
       arena_printf(e->arena, level ? "loop%d.%s" : "loop%d", e->kernels.count, vector_levels[level].cpu);
-  LLVMValueRef f = LLVMAddFunction(e->module, name, type);
+  LLVMValueRef f = LLVMAddFunction(e->module, name, loop_type(e, l));
   LLVMSetLinkage(f, LLVMInternalLinkage);
   emit_attribute(e, f, LLVMAttributeFunctionIndex, "nounwind", 0);
   emit_attribute(e, f, LLVMAttributeFunctionIndex, "noinline", 0);
@@ -551,14 +551,14 @@ static LLVMValueRef new_function(Emitter *e, const Loop *l, LLVMTypeRef type, in
 }
 
 /* The loop's function; with more than one, a table of them. */
-static const Kernel *loop_kernel(Emitter *e, const Loop *l, LLVMTypeRef type) {
+static const Kernel *loop_kernel(Emitter *e, const Loop *l) {
   for (int i = 0; i < e->kernels.count; i++)
     if (!strcmp(e->kernels.data[i].key, l->key))
       return &e->kernels.data[i];
   Kernel k = {.key = l->key, .levels = l->vectors ? e->levels : 1};
   LLVMValueRef versions[EMIT_VECTOR_LEVELS];
   for (int level = 0; level < k.levels; level++)
-    versions[level] = new_function(e, l, type, level);
+    versions[level] = new_function(e, l, level);
   k.function = k.levels == 1
                    ? versions[0]
                    : emit_global(e, LLVMConstArray2(e->ptr, versions, (uint64_t)k.levels), "versions");
@@ -582,16 +582,16 @@ static LLVMValueRef number_value(Emitter *e, const Op *op) {
   return op->type.elem == EL_FIXED ? LLVMConstReal(e->f64, ir_bits_fixed(bits)) : emit_i64(e, (int64_t)bits);
 }
 
-/* All arguments but the range; drawn operands lie in the plan's scratch memory one behind the other. */
+/* All arguments but the range; operands that are made lie in the plan's scratch memory one behind the other. */
 static unsigned add_arguments(Emitter *e, const Loop *l, LLVMValueRef *args) {
   unsigned n = FIRST_ARRAY;
   int64_t scratch = e->plan->scratch;
   for (int i = 0; i < l->output_count; i++)
     args[n++] = emit_address(e, l->outputs[i]);
   for (int i = 0; i < l->array_count; i++) {
-    bool drawn = is_drawn(l->arrays[i]);
-    args[n++] = drawn ? emit_offset(e, e->data, emit_i64(e, scratch)) : emit_address(e, l->arrays[i]);
-    scratch += drawn ? PLAN_DRAW_WORDS : 0;
+    bool made = is_in_pieces(l->arrays[i]);
+    args[n++] = made ? emit_offset(e, e->data, emit_i64(e, scratch)) : emit_address(e, l->arrays[i]);
+    scratch += made ? PLAN_PIECE : 0;
   }
   for (int i = 0; i < l->scalar_count; i++)
     args[n++] = number_value(e, l->scalars[i]);
@@ -603,58 +603,70 @@ static LLVMValueRef next_array(Emitter *e, const Loop *l, const LLVMValueRef *ar
                                LLVMValueRef from) {
   for (int i = (*next)++; l->length > FAR_LOOP && i < l->output_count + l->array_count; i = (*next)++) {
     int k = i - l->output_count;
-    if (k < 0 || (!is_drawn(l->arrays[k]) && result_in_place(l, k) < 0))
+    if (k < 0 || (!is_in_pieces(l->arrays[k]) && result_in_place(l, k) < 0))
       return emit_offset(e, args[FIRST_ARRAY + i], from);
   }
   return LLVMConstNull(e->ptr);
 }
 
-/* Drawn operands for `count` indices from `from` on. */
-static void draw_operands(Emitter *e, const Loop *l, const LLVMValueRef *args, LLVMValueRef from,
-                          LLVMValueRef count) {
-  int next = 0;
-  for (int i = 0; i < l->array_count; i++)
-    if (is_drawn(l->arrays[i]))
-      emit_random(e, l->arrays[i], args[FIRST_ARRAY + l->output_count + i], from, count,
-                  next_array(e, l, args, &next, from));
+static void repeat(Emitter *e, const Op *op, LLVMValueRef out, LLVMValueRef from, LLVMValueRef count) {
+  int64_t stride, size;
+  plan_repeats(op, &stride, &size);
+  EMIT_CALL(e, tfe_repeat, out, emit_address(e, op->args.data[0]), from, count, emit_i64(e, stride),
+            emit_i64(e, size));
 }
 
-/* In parts: for (from = 0; from < length; from += PLAN_DRAW_WORDS) draw and run. */
-static void call_in_parts(Emitter *e, const Loop *l, LLVMTypeRef type, LLVMValueRef f, LLVMValueRef *args,
-                          unsigned n) {
-  LLVMBasicBlockRef before = LLVMGetInsertBlock(e->builder), part = emit_block(e), behind = emit_block(e);
+/* Operands that are not kept, for `count` indices from `from` on. */
+static void make_operands(Emitter *e, const Loop *l, const LLVMValueRef *args, LLVMValueRef from,
+                          LLVMValueRef count) {
+  int next = 0;
+  for (int i = 0; i < l->array_count; i++) {
+    const Op *op = l->arrays[i];
+    LLVMValueRef out = args[FIRST_ARRAY + l->output_count + i];
+    if (is_in_pieces(op) && op->kind == OP_BROADCAST)
+      repeat(e, op, out, from, count);
+    else if (is_in_pieces(op))
+      emit_random(e, op, out, from, count, next_array(e, l, args, &next, from));
+  }
+}
+
+static void call_loop(Emitter *e, const Loop *l, LLVMValueRef f, LLVMValueRef *args, unsigned count) {
+  LLVMValueRef zero = LLVMBuildCall2(e->builder, loop_type(e, l), f, args, count, "");
+  if (l->divides)
+    check_divisor(e, l->divides, zero);
+}
+
+/* for (from = 0; from < length; from += PLAN_PIECE) make operands and run. */
+static void call_in_pieces(Emitter *e, const Loop *l, LLVMValueRef f, LLVMValueRef *args, unsigned n) {
+  LLVMBasicBlockRef before = LLVMGetInsertBlock(e->builder), piece = emit_block(e), behind = emit_block(e);
   LLVMValueRef length = emit_i64(e, l->length);
-  LLVMBuildBr(e->builder, part);
-  LLVMPositionBuilderAtEnd(e->builder, part);
+  LLVMBuildBr(e->builder, piece);
+  LLVMPositionBuilderAtEnd(e->builder, piece);
   LLVMValueRef from = LLVMBuildPhi(e->builder, e->i64, "");
-  LLVMValueRef next = LLVMBuildAdd(e->builder, from, emit_i64(e, PLAN_DRAW_WORDS), "");
+  LLVMValueRef next = LLVMBuildAdd(e->builder, from, emit_i64(e, PLAN_PIECE), "");
   LLVMValueRef more = LLVMBuildICmp(e->builder, LLVMIntSLT, next, length, "");
-  LLVMValueRef to = LLVMBuildSelect(e->builder, more, next, length, "");
-  LLVMValueRef count = LLVMBuildSub(e->builder, to, from, "");
-  draw_operands(e, l, args, from, count);
   args[0] = from;
-  args[1] = to;
-  LLVMBuildCall2(e->builder, type, f, args, n, "");
-  LLVMAddIncoming(from, (LLVMValueRef[]){emit_i64(e, 0), next}, (LLVMBasicBlockRef[]){before, part}, 2);
-  LLVMBuildCondBr(e->builder, more, part, behind);
+  args[1] = LLVMBuildSelect(e->builder, more, next, length, "");
+  make_operands(e, l, args, from, LLVMBuildSub(e->builder, args[1], from, ""));
+  call_loop(e, l, f, args, n);
+  LLVMBasicBlockRef end = LLVMGetInsertBlock(e->builder);
+  LLVMAddIncoming(from, (LLVMValueRef[]){emit_i64(e, 0), next}, (LLVMBasicBlockRef[]){before, end}, 2);
+  LLVMBuildCondBr(e->builder, more, piece, behind);
   LLVMPositionBuilderAtEnd(e->builder, behind);
 }
 
 void emit_fused(Emitter *e, const Step *step) {
   Loop l = describe(e, step);
-  LLVMTypeRef type = loop_type(e, &l);
-  LLVMValueRef args[3 * MAX_ARGUMENTS + FIRST_ARRAY], f = version(e, loop_kernel(e, &l, type));
+  LLVMValueRef args[3 * MAX_ARGUMENTS + FIRST_ARRAY], f = version(e, loop_kernel(e, &l));
   unsigned n = add_arguments(e, &l, args);
-  if (l.drawn_count > 0 && l.length > PLAN_DRAW_WORDS) {
-    assert(!l.divides && "ring elements are not divided");
-    call_in_parts(e, &l, type, f, args, n);
+  if (l.length == 0)
+    return;
+  if (l.piece_count > 0 && l.length > PLAN_PIECE) {
+    call_in_pieces(e, &l, f, args, n);
     return;
   }
   args[0] = emit_i64(e, 0);
   args[1] = emit_i64(e, l.length);
-  if (l.length > 0)
-    draw_operands(e, &l, args, args[0], args[1]);
-  LLVMValueRef zero = LLVMBuildCall2(e->builder, type, f, args, n, "");
-  if (l.divides)
-    check_divisor(e, l.divides, zero);
+  make_operands(e, &l, args, args[0], args[1]);
+  call_loop(e, &l, f, args, n);
 }

@@ -332,6 +332,8 @@ static void emit_elementwise(Emitter *e, Op *op) {
 }
 
 void emit_op(Emitter *e, Op *op) {
+  if (plan_of(op)->loc == PLAN_PIECES)
+    return;
   if (op_info[op->kind].class == OPC_EW) {
     emit_elementwise(e, op);
     return;
@@ -368,8 +370,7 @@ void emit_op(Emitter *e, Op *op) {
   case OP_MATMUL: emit_matmul(e, op); return;
   case OP_CONV2D: emit_conv2d(e, op); return;
   case OP_RANDOM:
-    if (plan_of(op)->loc != PLAN_DRAWN)
-      emit_random(e, op, emit_address(e, op), emit_i64(e, 0), count_of(e, op), LLVMConstNull(e->ptr));
+    emit_random(e, op, emit_address(e, op), emit_i64(e, 0), count_of(e, op), LLVMConstNull(e->ptr));
     return;
   case OP_BITS: {
     const Shape *s = &op->type.shape;

@@ -34,7 +34,7 @@ LLVMValueRef emit_address(Emitter *e, const Op *value) {
     LLVMValueRef base = emit_address(e, v->alias);
     return v->alias_words ? emit_offset(e, base, emit_i64(e, v->alias_words)) : base;
   }
-  case PLAN_DRAWN:
+  case PLAN_PIECES:
   case PLAN_NONE: break;
   }
   assert(false && "a value without a place");

@@ -18,8 +18,8 @@
 enum {
   MAX_MEMBERS = 24,  /* of a fused loop: more do not fit the registers */
   MAX_OPERANDS = 16, /* arrays and scalars that a fused loop reads */
-  KEPT_DRAW =
-      1 << 14, /* random elements up to this count are kept if two loops read them: they stay in the cache */
+  KEPT_WORDS =
+      1 << 14, /* elements up to this count are kept rather than made by two loops: they stay in the cache */
   SMALL_CONST = 64, /* a constant of equal elements is data up to this count, else filled in at run time */
   ALIGN_WORDS = 8,  /* tensors start on a cache line */
 };
@@ -323,6 +323,8 @@ static int physical(const Planner *pl, int buffer) {
 
 static void touch(Planner *pl, Op *value, IrBlock *user, int time) {
   PlanValue *v = plan_of(value);
+  if (v && v->loc == PLAN_PIECES && value->kind == OP_BROADCAST)
+    v = plan_of(value->args.data[0]);
   if (!v || v->buffer < 0)
     return;
   Buffer *b = &pl->buffers.data[v->buffer];
@@ -406,16 +408,38 @@ static void define_result(Op *op) {
   v->buffer = h->buffer;
 }
 
-static bool is_drawn(const Op *op) {
+bool plan_repeats(const Op *op, int64_t *stride, int64_t *size) {
+  const Shape *in = &op->args.data[0]->type.shape, *out = &op->type.shape;
+  int skip = out->rank - in->rank, first = in->rank, last = -1;
+  for (int i = 0; i < in->rank; i++)
+    if (in->dim[i] != 1) {
+      first = i < first ? i : first;
+      last = i;
+    }
+  *stride = *size = 1;
+  for (int i = 0; i < out->rank; i++) {
+    bool own = i - skip >= first && i - skip <= last;
+    if (own && in->dim[i - skip] != out->dim[i])
+      return false; /* repeated between two axes of the operand */
+    *size *= own ? out->dim[i] : 1;
+    *stride *= i - skip > last ? out->dim[i] : 1;
+  }
+  return true;
+}
+
+static bool is_in_pieces(const Op *op) {
   const PlanValue *v = plan_of(op);
-  return op->kind == OP_RANDOM && v && !v->kept && op->type.shape.rank > 0 && v->readers > 0 &&
-         (v->readers == 1 || shape_count(&op->type.shape) > KEPT_DRAW);
+  int64_t stride, size;
+  if (op->kind != OP_RANDOM && (op->kind != OP_BROADCAST || v->group || !plan_repeats(op, &stride, &size)))
+    return false;
+  return !v->kept && op->type.shape.rank > 0 && v->readers > 0 &&
+         (v->readers == 1 || shape_count(&op->type.shape) > KEPT_WORDS);
 }
 
 static void define(Planner *pl, Op *op, IrBlock *b, int time) {
   PlanValue *v = plan_of(op);
-  if (is_drawn(op)) {
-    v->loc = PLAN_DRAWN;
+  if (is_in_pieces(op)) {
+    v->loc = PLAN_PIECES;
     return;
   }
   if (op->type.elem == EL_NONE || (v->group && !v->outside))
@@ -568,8 +592,10 @@ static void share_update(Planner *pl, Op *op, IrBlock *b, int time) {
 static bool reads_in_step(const Planner *pl, const Step *s, int old) {
   for (int i = 0; i < s->ops.count; i++)
     for (int k = 0; k < s->ops.data[i]->args.count; k++) {
-      const PlanValue *x = plan_of(s->ops.data[i]->args.data[k]);
-      if (x->buffer >= 0 && physical(pl, x->buffer) == old && x->loc != PLAN_ARENA)
+      const Op *op = s->ops.data[i]->args.data[k];
+      bool repeated = op->kind == OP_BROADCAST && plan_of(op)->loc == PLAN_PIECES;
+      const PlanValue *x = plan_of(repeated ? op->args.data[0] : op);
+      if (x->buffer >= 0 && physical(pl, x->buffer) == old && (repeated || x->loc != PLAN_ARENA))
         return false;
     }
   return true;
@@ -785,14 +811,14 @@ static void place_values(Planner *pl, IrBlock *b) {
   }
 }
 
-/* Drawn operands of a fused loop, each counted once. */
-static int drawn_by(const Step *s) {
+/* Operands of a fused loop that it makes itself, each counted once. */
+static int pieces_of(const Step *s) {
   const Op *list[MAX_OPERANDS];
   int n = 0;
   for (int i = 0; i < s->ops.count; i++)
     for (int k = 0; k < s->ops.data[i]->args.count; k++) {
       const Op *x = s->ops.data[i]->args.data[k];
-      bool known = plan_of(x)->loc != PLAN_DRAWN;
+      bool known = plan_of(x)->loc != PLAN_PIECES;
       for (int j = 0; j < n && !known; j++)
         known = list[j] == x;
       if (!known)
@@ -801,13 +827,13 @@ static int drawn_by(const Step *s) {
   return n;
 }
 
-static int most_drawn(const PlanBlock *pb) {
+static int most_pieces(const PlanBlock *pb) {
   int most = 0;
   for (int i = 0; i < pb->steps.count; i++) {
     const Step *s = &pb->steps.data[i];
-    int n = s->kind == STEP_LOOP ? drawn_by(s) : 0;
+    int n = s->kind == STEP_LOOP ? pieces_of(s) : 0;
     for (int k = 0; s->kind == STEP_OP && k < s->ops.data[0]->blocks.count; k++) {
-      int inner = most_drawn(plan_of(s->ops.data[0])->blocks[k]);
+      int inner = most_pieces(plan_of(s->ops.data[0])->blocks[k]);
       n = inner > n ? inner : n;
     }
     most = n > most ? n : most;
@@ -828,7 +854,7 @@ Plan *plan_make(Program *party) {
   share_block(&pl, party->body, plan->body);
   copies_block(&pl, plan->body);
   plan->scratch = aligned(allocate(&pl));
-  plan->arena_words = plan->scratch + PLAN_DRAW_WORDS * most_drawn(plan->body);
+  plan->arena_words = plan->scratch + PLAN_PIECE * most_pieces(plan->body);
   place_values(&pl, party->body);
   return plan;
 }

@@ -3,8 +3,8 @@
  * Order: the operations of each block become steps. A step is one operation, a fused loop (elementwise
  * operations of one shape that run together), or a batch of messages. A fused loop stands where its first
  * result is needed by something outside it; intermediate values that only its own members use are never
- * stored. Nor are random elements that only fused loops read: they are made again block by block, which is
- * faster than reading them from far memory.
+ * stored. Nor are random elements and repeated ones that only fused loops read: they are made again piece by
+ * piece, which is faster than reading them from far memory.
  *
  * Memory: one arena of 8-byte words a party. Each tensor has words in it for the time in which it is
  * needed; two tensors share words only if their times do not overlap. A value used in a loop but made
@@ -21,16 +21,16 @@
 #include "ir.h"
 
 typedef enum PlanLoc {
-  PLAN_NONE,  /* no storage: no result, or used inside its fused loop only */
-  PLAN_SLOT,  /* scalar variable `slot` */
-  PLAN_ARENA, /* words from `offset` of the arena on */
-  PLAN_ALIAS, /* `alias_words` behind the place of `alias` (0 for scalars) */
-  PLAN_VIEW,  /* at the address in pointer variable `slot`, computed at run time */
-  PLAN_CONST, /* constant data, or an immediate value */
-  PLAN_DRAWN, /* RANDOM: not kept; each fused loop that reads it draws it again, block by block */
+  PLAN_NONE,   /* no storage: no result, or used inside its fused loop only */
+  PLAN_SLOT,   /* scalar variable `slot` */
+  PLAN_ARENA,  /* words from `offset` of the arena on */
+  PLAN_ALIAS,  /* `alias_words` behind the place of `alias` (0 for scalars) */
+  PLAN_VIEW,   /* at the address in pointer variable `slot`, computed at run time */
+  PLAN_CONST,  /* constant data, or an immediate value */
+  PLAN_PIECES, /* RANDOM, BROADCAST: not kept; each fused loop that reads it makes it, a piece at a time */
 } PlanLoc;
 
-enum { PLAN_DRAW_WORDS = 512 }; /* elements of a drawn operand that a fused loop has at a time */
+enum { PLAN_PIECE = 512 }; /* elements of such an operand that a fused loop has at a time */
 
 typedef enum StepKind { STEP_OP, STEP_LOOP, STEP_MESSAGES } StepKind;
 
@@ -71,9 +71,9 @@ typedef struct PlanValue {
   bool in_place;   /* UPDATE: the result is the operand's memory */
   bool outside;    /* needed by something outside its fused loop */
   int group;       /* the fused loop that makes it; 0 none */
-  int readers;     /* RANDOM: fused loops of its block that read it */
+  int readers;     /* RANDOM, BROADCAST: fused loops of its block that read it */
   int last_reader; /* planner's */
-  bool kept;       /* RANDOM: something else reads it as well */
+  bool kept;       /* something else reads it as well */
   int buffer;      /* planner's; -1: none */
   int end_time;    /* control operations */
   IrBlock *block;  /* that defines it */
@@ -86,7 +86,7 @@ typedef struct PlanValue {
 typedef struct Plan {
   PlanBlock *body;
   int64_t arena_words;
-  int64_t scratch; /* where in the arena drawn operands are made, PLAN_DRAW_WORDS each */
+  int64_t scratch; /* where in the arena operands are made, PLAN_PIECE words each */
   int slots;       /* scalar variables */
   int pointers;    /* pointer variables */
 } Plan;
@@ -101,6 +101,8 @@ bool plan_is_slot(const IrType *t);
  * already. */
 bool plan_sends(const Op *op);
 bool plan_receives(const Op *op);
+/* A BROADCAST of which element i is element (i / *stride) % *size of the operand. */
+bool plan_repeats(const Op *op, int64_t *stride, int64_t *size);
 /* Elements from one index to the next, along each axis. */
 void plan_strides(const Shape *s, int64_t *strides);
 

@@ -112,6 +112,32 @@ void tfe_copy(uint64_t *out, const uint64_t *in, const int64_t *dims, const int6
   }
 }
 
+/* in, from element `at` on, again and again: what is there already is copied behind itself. */
+static void repeat_row(uint64_t *out, const uint64_t *in, int64_t at, int64_t n, int64_t size) {
+  int64_t first = size - at < n ? size - at : n, rest = at < n - first ? at : n - first;
+  memcpy(out, in + at, (size_t)first * sizeof *out);
+  memcpy(out + first, in, (size_t)rest * sizeof *out);
+  for (int64_t done = first + rest; done < n;) {
+    int64_t part = done < n - done ? done : n - done;
+    memcpy(out + done, out, (size_t)part * sizeof *out);
+    done += part;
+  }
+}
+
+void tfe_repeat(uint64_t *out, const uint64_t *in, int64_t from, int64_t n, int64_t stride, int64_t size) {
+  if (stride == 1) {
+    repeat_row(out, in, from % size, n, size);
+    return;
+  }
+  int64_t at = from / stride % size, left = stride - from % stride;
+  for (int64_t i = 0; i < n; at = at + 1 < size ? at + 1 : 0, left = stride) {
+    int64_t part = left < n - i ? left : n - i;
+    for (int64_t j = 0; j < part; j++)
+      out[i + j] = in[at];
+    i += part;
+  }
+}
+
 TfeStatus tfe_gather(TfeCtx *ctx, uint64_t *out, const uint64_t *in, const uint64_t *index, int64_t n_index,
                      int64_t n_rows, int64_t row_elements, int64_t site) {
   for (int64_t i = 0; i < n_index; i++) {

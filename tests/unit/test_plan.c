@@ -278,11 +278,38 @@ static void test_masks_are_drawn_again(void **state) {
   sink(add(OP_ADD, small, 2, near, once));
   sink(sent);
   Plan *plan = plan_make(p);
-  assert_int_equal(plan_of(far)->loc, PLAN_DRAWN);
-  assert_int_equal(plan_of(once)->loc, PLAN_DRAWN);
+  assert_int_equal(plan_of(far)->loc, PLAN_PIECES);
+  assert_int_equal(plan_of(once)->loc, PLAN_PIECES);
   assert_int_equal(plan_of(near)->loc, PLAN_ARENA); /* stays in the cache between its two uses */
   assert_int_equal(plan_of(sent)->loc, PLAN_ARENA); /* is needed whole */
-  assert_int_equal(plan->arena_words, plan->scratch + PLAN_DRAW_WORDS);
+  assert_int_equal(plan->arena_words, plan->scratch + PLAN_PIECE);
+}
+
+static IrType matrix(int64_t n, int64_t m) {
+  return (IrType){.elem = EL_INT, .shape = {.rank = 2, .dim = {n, m}}};
+}
+
+static void test_repeated_operands(void **state) {
+  (void)state;
+  Op *row = source(30), *column = source(20), *x = add(OP_INPUT, matrix(20, 30), 0);
+  x->text = "x";
+  column->type = matrix(20, 1);
+  Op *rows = add(OP_BROADCAST, x->type, 1, row), *columns = add(OP_BROADCAST, x->type, 1, column);
+  Op *y = add(OP_ADD, x->type, 2, x, rows), *z = add(OP_MUL, x->type, 2, y, columns);
+  sink(z);
+  Op *whole = add(OP_BROADCAST, x->type, 1, row);
+  sink(whole);
+  int64_t stride, size;
+  (void)plan_make(p);
+  assert_int_equal(plan_of(rows)->loc, PLAN_PIECES);
+  assert_int_equal(plan_of(columns)->loc, PLAN_PIECES);
+  assert_int_equal(plan_of(whole)->loc, PLAN_ARENA);
+  assert_true(plan_repeats(rows, &stride, &size) && stride == 1 && size == 30);
+  assert_true(plan_repeats(columns, &stride, &size) && stride == 30 && size == 20);
+  assert_false(same_place(z, row) || same_place(z, column)); /* they are read until the end */
+  Op *box = add(OP_INPUT, (IrType){.elem = EL_INT, .shape = {.rank = 3, .dim = {4, 1, 5}}}, 0);
+  Op *between = add(OP_BROADCAST, (IrType){.elem = EL_INT, .shape = {.rank = 3, .dim = {4, 3, 5}}}, 1, box);
+  assert_false(plan_repeats(between, &stride, &size));
 }
 
 static void test_outer_values_live_through_the_loop(void **state) {
@@ -354,6 +381,7 @@ int main(void) {
       TEST(test_yields_are_made_at_home),
       TEST(test_results_take_the_place_of_operands),
       TEST(test_masks_are_drawn_again),
+      TEST(test_repeated_operands),
       TEST(test_outer_values_live_through_the_loop),
       TEST(test_messages),
       TEST(test_splats),

@@ -221,15 +221,30 @@ static void test_any_all(void **unused) {
   assert_int_equal(out[0], 0);
 }
 
+static void test_repeat(void **unused) {
+  (void)unused;
+  enum { N = 90 };
+  uint64_t in[40], out[N + 1];
+  for (int i = 0; i < 40; i++)
+    in[i] = (uint64_t)i + 1000;
+  for (int64_t size = 1; size <= 40; size += size < 4 ? 1 : 9)
+    for (int64_t stride = 1; stride <= 7; stride += 2)
+      for (int64_t from = 0; from < 100; from += 7)
+        for (int64_t n = 0; n <= N; n += 9) {
+          out[n] = 7;
+          tfe_repeat(out, in, from, n, stride, size);
+          for (int64_t i = 0; i < n; i++)
+            assert_int_equal(out[i], in[(from + i) / stride % size]);
+          assert_int_equal(out[n], 7);
+        }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_random_copies),
-      cmocka_unit_test(test_known_copies),
-      cmocka_unit_test(test_gather),
-      cmocka_unit_test(test_sums),
-      cmocka_unit_test(test_real_sum_is_in_order),
-      cmocka_unit_test(test_extremes),
-      cmocka_unit_test(test_any_all),
+      cmocka_unit_test(test_repeat),       cmocka_unit_test(test_random_copies),
+      cmocka_unit_test(test_known_copies), cmocka_unit_test(test_gather),
+      cmocka_unit_test(test_sums),         cmocka_unit_test(test_real_sum_is_in_order),
+      cmocka_unit_test(test_extremes),     cmocka_unit_test(test_any_all),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
