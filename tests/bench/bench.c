@@ -170,6 +170,7 @@ static const struct {
   void (*run)(void);
 } families[] = {
     {"limits", bench_limits},
+    {"matmul", bench_matmul},
 };
 enum { FAMILIES = sizeof families / sizeof *families };
 

@@ -49,5 +49,6 @@ limit_stream(int64_t bytes); /* bytes a second, read and written once, over a wo
 /* -- families --------------------------------------------------------------------------------------------------- */
 extern const char *bench_tfec; /* the compiler, for families that build programs */
 void bench_limits(void);
+void bench_matmul(void);
 
 #endif
