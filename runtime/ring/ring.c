@@ -370,20 +370,30 @@ static void product(Job *job) {
 
 /* -- matrix products -------------------------------------------------------------------------------------------- */
 
+static const TfePacked *packed_kernel(const TfeRing *ring, int64_t m, int64_t k, int64_t n, int64_t bits) {
+  const TfePacked *kernels[] = {ring->wide, ring->narrow};
+  for (int i = 0; i < 2; i++)
+    if (kernels[i] && kernels[i]->pays(m, k, n, bits))
+      return kernels[i];
+  return NULL;
+}
+
 /* The kernels for a job, by its shape. */
 static void choose(Job *job) {
-  const TfePacked *kernels[] = {job->bits <= 32 ? job->ring->narrow : NULL, job->ring->wide};
-  for (int i = 0; i < 2 && !job->packed && job->panel == job->ring->panel; i++)
-    if (kernels[i] && kernels[i]->pays(job->m, job->k, job->n, job->bits))
-      job->packed = kernels[i];
-  job->packs = !job->packed && (job->b.channels || (job->m >= PACK_ROWS && job->k > DEPTH && job->n > 1));
+  if (job->panel == job->ring->panel)
+    job->packed = packed_kernel(job->ring, job->m, job->k, job->n, job->bits);
+  job->packs = !job->packed && (job->b.channels || (job->m >= PACK_ROWS && job->k >= DEPTH && job->n > 1));
 }
 
 static void run(Job *job) {
-  if (job->m <= 0 || job->n <= 0)
-    return;
   choose(job);
   product(job);
+}
+
+/* A product that is not worth sharing, packing or blocking: one panel. */
+static bool small(const Job *job) {
+  return !job->packed && !job->packs && (job->k <= DEPTH || job->m <= FEW_ROWS) &&
+         (job->m * job->k * job->n < 2 * THREAD_WORK || tfe_pool_threads() == 1);
 }
 
 static Job job_of(const TfeRing *ring, bool fixed, int64_t bits, TfeMode mode) {
@@ -396,7 +406,11 @@ static void matmul(Job job, uint64_t *out, const uint64_t *a, const uint64_t *b,
   job.out = (Out){.data = out, .down = n, .rows = 1, .columns = m};
   job.a = (Left){.data = a, .down = k, .across = 1};
   job.b = (Right){.data = b, .down = n};
-  run(&job);
+  choose(&job);
+  if (small(&job))
+    job.panel(&(TfePanel){out, n, a, k, 1, b, n, m, k, n, job.mode, job.bits});
+  else
+    product(&job);
 }
 
 void tfe_ring_matmul(const TfeRing *ring, uint64_t *out, const uint64_t *a, const uint64_t *b, int64_t m,
@@ -407,6 +421,37 @@ void tfe_ring_matmul(const TfeRing *ring, uint64_t *out, const uint64_t *a, cons
 void tfe_ring_matmul_fixed(const TfeRing *ring, double *out, const double *a, const double *b, int64_t m,
                            int64_t k, int64_t n) {
   matmul(job_of(ring, true, 64, TFE_SET), (uint64_t *)out, (const uint64_t *)a, (const uint64_t *)b, m, k, n);
+}
+
+/* The kernels of an operand packed for any number of rows. */
+static Job packed_job(const TfeRing *ring, int64_t k, int64_t n, int64_t bits) {
+  Job job = job_of(ring, false, bits, TFE_SET);
+  job.packed = packed_kernel(ring, INT64_C(1) << 20, k, n, bits);
+  job.k = k, job.n = n;
+  return job;
+}
+
+int64_t tfe_ring_packed_words(int64_t k, int64_t n) {
+  return round_up(k, 64) * round_up(n, 32) / 2 * 3;
+}
+
+void tfe_ring_pack(const TfeRing *ring, uint64_t *out, const uint64_t *b, int64_t k, int64_t n,
+                   int64_t bits) {
+  Job job = packed_job(ring, k, n, bits);
+  job.b = (Right){.data = b, .down = n};
+  int64_t depth = job.packed ? job.packed->depth : DEPTH;
+  for (int64_t p = 0; p < k; p += depth)
+    out += pack_block(&job, out, p, least(depth, k - p), 0, n);
+}
+
+void tfe_ring_matmul_packed(const TfeRing *ring, uint64_t *out, const uint64_t *a, const uint64_t *packed,
+                            int64_t m, int64_t k, int64_t n, int64_t bits, TfeMode mode) {
+  Job job = packed_job(ring, k, n, bits);
+  job.m = m, job.mode = mode;
+  job.out = (Out){.data = out, .down = n, .rows = 1, .columns = m};
+  job.a = (Left){.data = a, .down = k, .across = 1};
+  job.b = (Right){.packed = packed};
+  product(&job);
 }
 
 /* -- convolutions ------------------------------------------------------------------------------------------------ */
@@ -528,6 +573,19 @@ void tfe_matmul_int(uint64_t *out, const uint64_t *a, const uint64_t *b, int64_t
 
 void tfe_matmul_fixed(uint64_t *out, const uint64_t *a, const uint64_t *b, int64_t m, int64_t k, int64_t n) {
   matmul(job_of(tfe_ring(), true, 64, TFE_SET), out, a, b, m, k, n);
+}
+
+int64_t tfe_matmul_packed_words(int64_t k, int64_t n) {
+  return tfe_ring_packed_words(k, n);
+}
+
+void tfe_matmul_pack(uint64_t *out, const uint64_t *b, int64_t k, int64_t n, int64_t bits) {
+  tfe_ring_pack(tfe_ring(), out, b, k, n, bits);
+}
+
+void tfe_matmul_packed(uint64_t *out, const uint64_t *a, const uint64_t *packed, int64_t m, int64_t k,
+                       int64_t n, int64_t bits, int64_t mode) {
+  tfe_ring_matmul_packed(tfe_ring(), out, a, packed, m, k, n, bits, (TfeMode)mode);
 }
 
 #define DEFINE_CONVOLUTION(name, what)                                                                       \

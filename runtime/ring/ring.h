@@ -40,6 +40,12 @@ typedef struct TfePanel {
   int64_t bits;
 } TfePanel;
 
+/* What becomes of one element. */
+static inline uint64_t tfe_panel_word(const TfePanel *s, uint64_t out, uint64_t sum) {
+  uint64_t whole = s->mode == TFE_SET ? sum : s->mode == TFE_ADD ? out + sum : out - sum;
+  return whole & ~UINT64_C(0) >> (64 - s->bits);
+}
+
 /* Kernels on a b that was rearranged: panels of `columns` columns one after another, the last one filled up;
  * in a panel, groups of `unit` rows, the last one filled up with zeros, of `bytes` each. */
 typedef struct TfePacked {
@@ -78,6 +84,13 @@ void tfe_ring_matmul(const TfeRing *ring, uint64_t *out, const uint64_t *a, cons
                      int64_t k, int64_t n, int64_t bits, TfeMode mode);
 void tfe_ring_matmul_fixed(const TfeRing *ring, double *out, const double *a, const double *b, int64_t m,
                            int64_t k, int64_t n);
+
+/* An operand that stays as it is, packed once: the words that takes, whatever the table; packing b[k, n] for
+ * products modulo 2^bits; a product of the same table, k, n and bits. Faster from some eight rows on. */
+int64_t tfe_ring_packed_words(int64_t k, int64_t n);
+void tfe_ring_pack(const TfeRing *ring, uint64_t *out, const uint64_t *b, int64_t k, int64_t n, int64_t bits);
+void tfe_ring_matmul_packed(const TfeRing *ring, uint64_t *out, const uint64_t *a, const uint64_t *packed,
+                            int64_t m, int64_t k, int64_t n, int64_t bits, TfeMode mode);
 
 /* dims {n, h, w, ci, kh, kw, co, pad, stride}: x[n, h, w, ci], kernel[kh, kw, ci, co], y[n, ho, wo, co] with
  * ho = (h + 2 pad - kh) / stride + 1 and wo likewise, none where the kernel is larger than the image; zeros

@@ -22,12 +22,21 @@ INLINE __m256i load(const uint64_t *p, bool whole, __m256i lanes) {
   return whole ? _mm256_loadu_si256((const void *)p) : _mm256_maskload_epi64((const void *)p, lanes);
 }
 
-INLINE void put(uint64_t *out, bool whole, __m256i lanes, __m256i sum, const TfePanel *s) {
-  if (s->mode == TFE_ADD)
-    sum = _mm256_add_epi64(load(out, whole, lanes), sum);
-  else if (s->mode == TFE_SUBTRACT)
-    sum = _mm256_sub_epi64(load(out, whole, lanes), sum);
-  sum = _mm256_and_si256(sum, _mm256_set1_epi64x((int64_t)(~UINT64_C(0) >> (64 - s->bits))));
+/* What is done with sums: added to what is there or set, their sign turned before or not, masked. */
+typedef struct Finish {
+  bool set;
+  __m256i sign, mask;
+} Finish;
+
+INLINE Finish finish_of(const TfePanel *s) {
+  return (Finish){s->mode == TFE_SET, _mm256_set1_epi64x(s->mode == TFE_SUBTRACT ? -1 : 0),
+                  _mm256_set1_epi64x((int64_t)(~UINT64_C(0) >> (64 - s->bits)))};
+}
+
+INLINE void put(uint64_t *out, bool whole, __m256i lanes, __m256i sum, Finish f) {
+  if (!f.set)
+    sum = _mm256_add_epi64(load(out, whole, lanes), _mm256_sub_epi64(_mm256_xor_si256(sum, f.sign), f.sign));
+  sum = _mm256_and_si256(sum, f.mask);
   if (whole)
     _mm256_storeu_si256((void *)out, sum);
   else
@@ -62,11 +71,12 @@ INLINE void block(int rows, int vectors, bool whole, __m256i lanes, const TfePan
         cross[r][v] = _mm256_add_epi32(cross[r][v], _mm256_mullo_epi32(va, swapped));
       }
     }
+  Finish finish = finish_of(s);
 #pragma GCC unroll 4
   for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; v++)
-      put(out + r * s->ldo + 4 * v, whole, lanes, whole_sum(low[r][v], cross[r][v]), s);
+      put(out + r * s->ldo + 4 * v, whole, lanes, whole_sum(low[r][v], cross[r][v]), finish);
 }
 
 INLINE void rows_of(bool whole, __m256i lanes, const TfePanel *s, int64_t j) {
@@ -99,7 +109,7 @@ static void column(const TfePanel *s) {
     uint64_t sum = lane[0] + lane[1] + lane[2] + lane[3];
     for (; p < s->k; p++)
       sum += a[p] * b[p];
-    put(out, false, first_lanes(1), _mm256_set1_epi64x((int64_t)sum), s);
+    *out = tfe_panel_word(s, *out, sum);
   }
 }
 

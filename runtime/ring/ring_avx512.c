@@ -14,17 +14,23 @@ INLINE __mmask8 lanes_of(int64_t n, int vectors) {
   return (__mmask8)(0xff >> (8 * vectors - n));
 }
 
-/* The sums of one vector of eight columns. */
-INLINE void put(uint64_t *out, __mmask8 lanes, __m512i sum, TfeMode mode, __m512i mask) {
-  if (mode == TFE_ADD)
-    sum = _mm512_add_epi64(_mm512_maskz_loadu_epi64(lanes, out), sum);
-  else if (mode == TFE_SUBTRACT)
-    sum = _mm512_sub_epi64(_mm512_maskz_loadu_epi64(lanes, out), sum);
-  _mm512_mask_storeu_epi64(out, lanes, _mm512_and_si512(sum, mask));
+/* What is done with sums: added to what is there or set, their sign turned before or not, masked. */
+typedef struct Finish {
+  bool set;
+  __m512i sign, mask;
+} Finish;
+
+INLINE Finish finish_of(const TfePanel *s) {
+  return (Finish){s->mode == TFE_SET, _mm512_set1_epi64(s->mode == TFE_SUBTRACT ? -1 : 0),
+                  _mm512_set1_epi64((int64_t)(~UINT64_C(0) >> (64 - s->bits)))};
 }
 
-INLINE __m512i mask_of(const TfePanel *p) {
-  return _mm512_set1_epi64((int64_t)(~UINT64_C(0) >> (64 - p->bits)));
+/* The sums of one vector of eight columns. */
+INLINE void put(uint64_t *out, __mmask8 lanes, __m512i sum, Finish f) {
+  if (!f.set)
+    sum = _mm512_add_epi64(_mm512_maskz_loadu_epi64(lanes, out),
+                           _mm512_sub_epi64(_mm512_xor_si512(sum, f.sign), f.sign));
+  _mm512_mask_storeu_epi64(out, lanes, _mm512_and_si512(sum, f.mask));
 }
 
 /* rows by vectors of eight columns, both constant, at most 24 sums; the last vector has the lanes `last`. */
@@ -50,11 +56,12 @@ INLINE void block(int rows, int vectors, __mmask8 last, const TfePanel *s, uint6
         sum[r][v] = _mm512_add_epi64(sum[r][v], _mm512_mullo_epi64(va, vb[v]));
     }
   }
+  Finish finish = finish_of(s);
 #pragma GCC unroll 8
   for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; v++)
-      put(out + r * s->ldo + 8 * v, v == vectors - 1 ? last : 0xff, sum[r][v], s->mode, mask_of(s));
+      put(out + r * s->ldo + 8 * v, v == vectors - 1 ? last : 0xff, sum[r][v], finish);
 }
 
 INLINE void rows_of(int vectors, const TfePanel *s, int64_t j, int64_t n) {
@@ -117,7 +124,7 @@ static void column(const TfePanel *s) {
       sum = _mm512_add_epi64(sum, _mm512_mullo_epi64(_mm512_loadu_si512(a + p), _mm512_loadu_si512(b + p)));
     sum = _mm512_add_epi64(sum, _mm512_mullo_epi64(_mm512_maskz_loadu_epi64(rest, a + p),
                                                    _mm512_maskz_loadu_epi64(rest, b + p)));
-    put(out, 1, _mm512_set1_epi64((int64_t)sum_lanes(sum)), s->mode, mask_of(s));
+    *out = tfe_panel_word(s, *out, sum_lanes(sum));
   }
 }
 
