@@ -182,22 +182,22 @@ static void emit_reduce(Emitter *e, const Op *op) {
 
 static void emit_matmul(Emitter *e, const Op *op) {
   const int64_t *x = op->args.data[0]->type.shape.dim, *y = op->args.data[1]->type.shape.dim;
-  LLVMValueRef a[] = {emit_address(e, op),       arg(e, op, 0),     arg(e, op, 1),
-                      emit_i64(e, x[0]),         emit_i64(e, x[1]), emit_i64(e, y[1]),
-                      emit_i64(e, op->type.bits)};
+  LLVMValueRef a[] = {emit_address(e, op),        arg(e, op, 0),     arg(e, op, 1),
+                      emit_i64(e, x[0]),          emit_i64(e, x[1]), emit_i64(e, y[1]),
+                      emit_i64(e, op->type.bits), emit_i64(e, 0)};
   if (op->type.elem == EL_RING)
-    emit_call(e, ABI_tfe_matmul_ring, a, 7);
+    emit_call(e, ABI_tfe_matmul_ring, a, 8);
   else
     emit_call(e, op->type.elem == EL_FIXED ? ABI_tfe_matmul_fixed : ABI_tfe_matmul_int, a, 6);
 }
 
 static void emit_conv2d(Emitter *e, const Op *op) {
   const int64_t *x = op->args.data[0]->type.shape.dim, *k = op->args.data[1]->type.shape.dim;
-  int64_t sizes[8] = {x[0], x[1], x[2], x[3], k[0], k[1], k[3], op->ints.data[0]};
-  LLVMValueRef a[] = {emit_address(e, op), arg(e, op, 0), arg(e, op, 1), emit_i64_array(e, sizes, 8),
-                      emit_i64(e, op->type.bits)};
+  int64_t sizes[9] = {x[0], x[1], x[2], x[3], k[0], k[1], k[3], op->ints.data[0], 1};
+  LLVMValueRef a[] = {emit_address(e, op),        arg(e, op, 0), arg(e, op, 1), emit_i64_array(e, sizes, 9),
+                      emit_i64(e, op->type.bits), emit_i64(e, 0)};
   if (op->type.elem == EL_RING)
-    emit_call(e, ABI_tfe_conv2d_ring, a, 5);
+    emit_call(e, ABI_tfe_conv2d_ring, a, 6);
   else
     emit_call(e, op->type.elem == EL_FIXED ? ABI_tfe_conv2d_fixed : ABI_tfe_conv2d_int, a, 4);
 }

@@ -1,21 +1,37 @@
-/* Products of any size from panels (ring.h): blocking, packing, convolution; and the ABI's entry points.
+/* Products of any size from panels (ring.h): blocking, packing, sharing among threads; convolutions as
+ * products with a matrix of windows; and the ABI's entry points.
  *
- * A panel of b (BLOCK_K rows, the kernel's columns) stays in the first- or second-level cache while all
- * rows of a pass by. When it is used often enough it is copied to a dense buffer first, so that rows of b
- * far apart do not fight for the same cache lines. The buffer lives on the stack and is wiped. A
- * convolution is one product for each output row and kernel row: windows that lie side by side are rows of
- * a matrix with row stride ci (no copy). */
+ * A block of b (DEPTH rows by about WIDTH columns, in panels of the kernel's columns) stays in the second-level
+ * cache while all rows of a pass by, a few at a time. When it is used often enough it is packed first, so that
+ * rows of b far apart do not fight for the same cache lines.
+ *
+ * A convolution is a product whose rows are windows: row q holds the window at position q of the output, one
+ * piece of kw ci words for each kernel row. Windows are copied out of the image a block at a time, just before
+ * they are multiplied. The gradient with respect to the kernel is the same matrix, turned, by that of the
+ * output. The gradient with respect to the input is a convolution of the output's by the kernel, turned by half
+ * and its channels exchanged; with a stride of s there are s^2 of them, one for each remainder of the
+ * coordinates by s, and each takes every s-th row and column of the kernel.
+ *
+ * Buffers belong to the thread (a block of b does not fit a small stack) and are wiped. */
 #include "ring.h"
 
 #include <openssl/crypto.h>
 #include <string.h>
 
 #include "../include/abi.h"
+#include "../pool.h"
 
 enum {
-  BLOCK_K = 256,
-  MAX_COLUMNS = 24,
+  DEPTH = 256,
+  WIDTH = 128,
+  ROWS = 8,       /* of a that meet all panels of a block of b in turn */
   PACK_ROWS = 32, /* packing pays from this many rows of a on */
+  FEW_ROWS = 3,   /* so few rows use every row of b at once */
+  MOST_WINDOWS = 256,
+  WINDOW_WORDS = 1 << 15,
+  BLOCK_WORDS = 1 << 17,
+  PANEL_WORDS = 1 << 15,
+  THREAD_WORK = 1 << 19, /* products that are worth another thread */
 };
 
 const TfeRing *tfe_ring_of(TfeCpu cpu) {
@@ -33,118 +49,557 @@ const TfeRing *tfe_ring(void) {
   return tfe_ring_of(tfe_cpu());
 }
 
-/* The same text for both element types: rings and doubles differ in the kernel alone. */
-#define DEFINE_PRODUCT(suffix, T)                                                                            \
-  static void pack##suffix(T *out, const T *b, int64_t ldb, int64_t k, int64_t n) {                          \
-    for (int64_t i = 0; i < k; i++)                                                                          \
-      memcpy(out + i * n, b + i * ldb, (size_t)n * sizeof(T));                                               \
-  }                                                                                                          \
-                                                                                                             \
-  /* out[m, n] (+)= a[m, k] b[k, n] */                                                                       \
-  static void product##suffix(const TfeRing *ring, T *out, int64_t ldo, const T *a, int64_t lda, const T *b, \
-                              int64_t ldb, int64_t m, int64_t k, int64_t n, bool add) {                      \
-    if (m == 1 || k <= BLOCK_K) { /* nothing of b is used twice, or a panel fits as it is */                 \
-      for (int64_t j = 0; j < n; j += ring->columns)                                                         \
-        ring->panel##suffix(out + j, ldo, a, lda, b + j, ldb, m, k,                                          \
-                            n - j < ring->columns ? n - j : ring->columns, add);                             \
-      return;                                                                                                \
-    }                                                                                                        \
-    T packed[BLOCK_K * MAX_COLUMNS];                                                                         \
-    bool packs = m >= PACK_ROWS && n > 1;                                                                    \
-    for (int64_t j = 0; j < n; j += ring->columns) {                                                         \
-      int64_t columns = n - j < ring->columns ? n - j : ring->columns;                                       \
-      for (int64_t p = 0; p < k; p += BLOCK_K) {                                                             \
-        int64_t depth = k - p < BLOCK_K ? k - p : BLOCK_K;                                                   \
-        const T *panel = b + p * ldb + j;                                                                    \
-        if (packs)                                                                                           \
-          pack##suffix(packed, panel, ldb, depth, columns);                                                  \
-        ring->panel##suffix(out + j, ldo, a + p, lda, packs ? packed : panel, packs ? columns : ldb, m,      \
-                            depth, columns, add || p > 0);                                                   \
-      }                                                                                                      \
-    }                                                                                                        \
-    if (packs)                                                                                               \
-      OPENSSL_cleanse(packed, sizeof packed);                                                                \
-  }                                                                                                          \
-                                                                                                             \
-  /* One output row: out[wo, co] += the kernel row's kw positions over the input row x[w, ci]. */            \
-  static void conv_row##suffix(const TfeRing *ring, T *out, const T *x, const T *kernel,                     \
-                               const int64_t *dims) {                                                        \
-    int64_t w = dims[2], ci = dims[3], kw = dims[5], co = dims[6], pad = dims[7];                            \
-    int64_t wo = w + 2 * pad - kw + 1;                                                                       \
-    int64_t from = pad < wo ? pad : wo, to = w + pad - kw + 1; /* windows from .. to-1 lie inside */         \
-    to = to < from ? from : to > wo ? wo : to;                                                               \
-    for (int64_t i = 0; i < wo; i++) {                                                                       \
-      if (i == from && to > from) {                                                                          \
-        product##suffix(ring, out + from * co, co, x + (from - pad) * ci, ci, kernel, co, to - from,         \
-                        kw * ci, co, true);                                                                  \
-        i = to - 1;                                                                                          \
-        continue;                                                                                            \
-      }                                                                                                      \
-      int64_t first = i < pad ? pad - i : 0,                                                                 \
-              last = w + pad - i < kw ? w + pad - i : kw; /* of the kernel row */                            \
-      if (first < last)                                                                                      \
-        product##suffix(ring, out + i * co, co, x + (i - pad + first) * ci, ci, kernel + first * ci * co,    \
-                        co, 1, (last - first) * ci, co, true);                                               \
-    }                                                                                                        \
-  }                                                                                                          \
-                                                                                                             \
-  void tfe_ring_conv2d##suffix(const TfeRing *ring, T *out, const T *x, const T *kernel,                     \
-                               const int64_t *dims) {                                                        \
-    int64_t h = dims[1], w = dims[2], ci = dims[3], kh = dims[4], kw = dims[5], co = dims[6], pad = dims[7]; \
-    int64_t ho = h + 2 * pad - kh + 1, wo = w + 2 * pad - kw + 1;                                            \
-    if (ho <= 0 || wo <= 0)                                                                                  \
-      return;                                                                                                \
-    memset(out, 0, (size_t)(dims[0] * ho * wo * co) * sizeof(T));                                            \
-    for (int64_t image = 0; image < dims[0]; image++)                                                        \
-      for (int64_t i = 0; i < ho; i++)                                                                       \
-        for (int64_t y = 0; y < kh; y++)                                                                     \
-          if (i + y >= pad && i + y - pad < h)                                                               \
-            conv_row##suffix(ring, out + (image * ho + i) * wo * co, x + (image * h + i + y - pad) * w * ci, \
-                             kernel + y * kw * ci * co, dims);                                               \
-  }                                                                                                          \
-                                                                                                             \
-  void tfe_ring_matmul##suffix(const TfeRing *ring, T *out, const T *a, const T *b, int64_t m, int64_t k,    \
-                               int64_t n) {                                                                  \
-    if (m > 0 && n > 0)                                                                                      \
-      product##suffix(ring, out, n, a, k, b, n, m, k, n, false);                                             \
-  }
+/* -- operands ------------------------------------------------------------------------------------------------- */
 
-DEFINE_PRODUCT(, uint64_t)
-DEFINE_PRODUCT(_fixed, double)
+/* Row q: the window at position q = (image, i, j), whose upper left corner lies at (i stride + top, j stride +
+ * left); word y * row + .. : its row y of so many words. Zeros outside of the image. */
+typedef struct Windows {
+  const uint64_t *x;
+  int64_t h, w, channels, row;
+  int64_t stride, top, left;
+  int64_t ho, wo;
+} Windows;
 
-static void mask_all(uint64_t *out, int64_t n, int64_t bits) {
-  if (bits == 64)
-    return;
-  uint64_t mask = ~UINT64_C(0) >> (64 - bits);
-  for (int64_t i = 0; i < n; i++)
-    out[i] &= mask;
+/* a(i, p) = data[i down + p across], or of windows: word p of window i, or turned, word i of window p. */
+typedef struct Left {
+  const uint64_t *data;
+  int64_t down, across;
+  const Windows *windows;
+  bool turned;
+} Left;
+
+/* b(p, j) = data[p down + j], or, with channels: p = (tap y, tap z, channel c),
+ * data[y step_y + z step_z + c + j channels]; or packed. */
+typedef struct Right {
+  const uint64_t *data;
+  int64_t down;
+  int64_t channels, taps, step_y, step_z;
+  const uint64_t *packed;
+} Right;
+
+/* Row q = (image, i, j): data + image * image_step + i * row_step + j * down. */
+typedef struct Out {
+  uint64_t *data;
+  int64_t down;
+  int64_t rows, columns, image_step, row_step;
+} Out;
+
+typedef struct Job {
+  const TfeRing *ring;
+  void (*panel)(const TfePanel *);
+  const TfePacked *packed; /* NULL: panel */
+  bool packs;              /* b is packed for panel */
+  Out out;
+  Left a;
+  Right b;
+  int64_t m, k, n;
+  TfeMode mode;
+  int64_t bits;
+} Job;
+
+typedef struct Scratch {
+  _Alignas(64) uint64_t block[BLOCK_WORDS]; /* of b, packed */
+  uint64_t panel[PANEL_WORDS];              /* of b, before it is packed */
+  uint64_t windows[WINDOW_WORDS];
+} Scratch;
+
+static _Thread_local Scratch scratch;
+
+static int64_t least(int64_t a, int64_t b) {
+  return a < b ? a : b;
 }
 
+static int64_t most(int64_t a, int64_t b) {
+  return a > b ? a : b;
+}
+
+static int64_t round_up(int64_t a, int64_t unit) {
+  return (a + unit - 1) / unit * unit;
+}
+
+static int64_t divide_down(int64_t a, int64_t b) {
+  return a >= 0 ? a / b : -((-a + b - 1) / b);
+}
+
+static void zero_rows(uint64_t *out, int64_t ldo, int64_t rows, int64_t n) {
+  for (; rows > 0; rows--, out += ldo)
+    memset(out, 0, (size_t)n * sizeof *out);
+}
+
+/* Words low .. high-1 of one row of the windows j0 .. j1-1; line: the row of the image. */
+static void gather_row(const TfeRing *ring, const Windows *v, uint64_t *out, int64_t ldo,
+                       const uint64_t *line, int64_t j0, int64_t j1, int64_t low, int64_t high) {
+  int64_t step = v->stride * v->channels, first = v->left * v->channels, words = v->w * v->channels;
+  int64_t from = most(j0, least(j1, -divide_down(first + low, step))); /* from .. to-1 lie inside */
+  int64_t to = most(from, least(j1, divide_down(words - first - high, step) + 1));
+  for (int64_t j = j0; j < j1; j++, out += ldo) {
+    int64_t at = j * step + first;
+    if (j == from && to > from) {
+      ring->copy(out, ldo, line + at + low, step, to - from, high - low);
+      out += (to - from - 1) * ldo;
+      j = to - 1;
+      continue;
+    }
+    memset(out, 0, (size_t)(high - low) * sizeof *out);
+    int64_t begin = most(at + low, 0), end = least(at + high, words);
+    if (begin < end)
+      memcpy(out + (begin - at - low), line + begin, (size_t)(end - begin) * sizeof *out);
+  }
+}
+
+/* out[q1 - q0, p1 - p0] = words p0 .. p1-1 of the windows q0 .. q1-1 */
+static void gather(const TfeRing *ring, const Windows *v, uint64_t *out, int64_t q0, int64_t q1, int64_t p0,
+                   int64_t p1) {
+  int64_t ldo = p1 - p0;
+  for (int64_t q = q0; q < q1;) {
+    int64_t line = q / v->wo, image = line / v->ho, j0 = q % v->wo, j1 = least(v->wo, j0 + q1 - q);
+    for (int64_t y = p0 / v->row; y * v->row < p1; y++) {
+      int64_t low = most(p0 - y * v->row, 0), high = least(p1 - y * v->row, v->row);
+      int64_t i = line % v->ho * v->stride + v->top + y;
+      uint64_t *to = out + (q - q0) * ldo + y * v->row + low - p0;
+      if (i < 0 || i >= v->h)
+        zero_rows(to, ldo, j1 - j0, high - low);
+      else
+        gather_row(ring, v, to, ldo, v->x + (image * v->h + i) * v->w * v->channels, j0, j1, low, high);
+    }
+    q += j1 - j0;
+  }
+}
+
+/* a(i0 + .., p0 + ..), rows by k of it, for s. */
+static void left_block(const Job *job, TfePanel *s, int64_t i0, int64_t rows, int64_t p0, int64_t k) {
+  const Left *a = &job->a;
+  if (!a->windows || k == 0) {
+    s->a = a->data + i0 * a->down + p0 * a->across;
+    s->lda = a->down;
+    s->step = a->across;
+    return;
+  }
+  s->a = scratch.windows;
+  s->lda = a->turned ? 1 : k;
+  s->step = a->turned ? rows : 1;
+  if (a->turned)
+    gather(job->ring, a->windows, scratch.windows, p0, p0 + k, i0, i0 + rows);
+  else
+    gather(job->ring, a->windows, scratch.windows, i0, i0 + rows, p0, p0 + k);
+}
+
+/* out[k, n] = b(p0 + .., j0 + ..) of taps */
+static void gather_taps(const Right *b, uint64_t *out, int64_t p0, int64_t k, int64_t j0, int64_t n) {
+  for (int64_t p = p0; p < p0 + k;) {
+    int64_t tap = p / b->channels, c = p % b->channels, run = least(b->channels - c, p0 + k - p);
+    const uint64_t *from =
+        b->data + tap / b->taps * b->step_y + tap % b->taps * b->step_z + c + j0 * b->channels;
+    for (int64_t j = 0; j < n; j++)
+      for (int64_t i = 0; i < run; i++)
+        out[(p - p0 + i) * n + j] = from[j * b->channels + i];
+    p += run;
+  }
+}
+
+/* -- blocks of b ------------------------------------------------------------------------------------------------ */
+
+static int64_t panel_columns(const Job *job) {
+  return job->packed ? job->packed->columns : job->ring->columns;
+}
+
+/* Words of a packed panel of so many rows and columns. */
+static int64_t panel_words(const Job *job, int64_t k, int64_t n) {
+  const TfePacked *kernel = job->packed;
+  return kernel ? round_up(k, kernel->unit) / kernel->unit * kernel->bytes / 8 : k * n;
+}
+
+static void pack_panel(const Job *job, uint64_t *out, int64_t p, int64_t k, int64_t j, int64_t n) {
+  const Right *b = &job->b;
+  const uint64_t *from = b->data + p * b->down + j;
+  int64_t ldb = b->down;
+  if (b->channels) {
+    uint64_t *dense = job->packed ? scratch.panel : out;
+    gather_taps(b, dense, p, k, j, n);
+    from = dense;
+    ldb = n;
+  }
+  if (job->packed)
+    job->packed->pack(out, from, ldb, k, n);
+  else if (!b->channels)
+    job->ring->copy(out, n, from, ldb, k, n);
+}
+
+/* All panels of b(p .. p+k-1, j .. j+n-1); returns the words they take. */
+static int64_t pack_block(const Job *job, uint64_t *out, int64_t p, int64_t k, int64_t j, int64_t n) {
+  int64_t columns = panel_columns(job), words = 0;
+  for (int64_t from = 0; from < n; from += columns) {
+    int64_t width = least(columns, n - from);
+    pack_panel(job, out + words, p, k, j + from, width);
+    words += panel_words(job, k, width);
+  }
+  return words;
+}
+
+/* Where the panel of column j begins in an operand packed as a whole, at depth p. */
+static const uint64_t *packed_at(const Job *job, int64_t p, int64_t k, int64_t j) {
+  const TfePacked *kernel = job->packed;
+  if (!kernel)
+    return job->b.packed + p * job->n + j * k;
+  int64_t panels = (job->n + kernel->columns - 1) / kernel->columns;
+  return job->b.packed + panels * panel_words(job, p, 0) + j / kernel->columns * panel_words(job, k, 0);
+}
+
+/* -- products --------------------------------------------------------------------------------------------------- */
+
+/* A few rows of a at a time, so that they stay in the first-level cache, by all panels. */
+static void multiply_panels(const Job *job, const TfePanel *s) {
+  for (int64_t i = 0; i < s->m; i += ROWS)
+    for (int64_t j = 0; j < s->n; j += job->ring->columns) {
+      TfePanel part = *s;
+      part.n = least(job->ring->columns, s->n - j);
+      part.m = least(ROWS, s->m - i);
+      part.out = (uint64_t *)s->out + i * s->ldo + j;
+      part.a = (const uint64_t *)s->a + i * s->lda;
+      part.b = (const uint64_t *)s->b + j * s->k;
+      part.ldb = part.n;
+      job->panel(&part);
+    }
+}
+
+/* Rows i .. i+s->m-1 of the output, which may lie in several pieces. */
+static void multiply(const Job *job, TfePanel s, int64_t i, int64_t j) {
+  const Out *o = &job->out;
+  int64_t left = s.m;
+  while (left > 0) {
+    int64_t line = i / o->columns, column = i % o->columns;
+    s.m = least(left, o->columns - column);
+    s.out = o->data + line / o->rows * o->image_step + line % o->rows * o->row_step + column * o->down + j;
+    if (job->packed)
+      job->packed->multiply(&s);
+    else if (job->packs || job->b.packed)
+      multiply_panels(job, &s);
+    else
+      job->panel(&s);
+    s.a = (const uint64_t *)s.a + s.m * s.lda;
+    i += s.m;
+    left -= s.m;
+  }
+}
+
+/* Rows of a that are multiplied at once. */
+static int64_t row_block(const Job *job, int64_t k) {
+  if (!job->a.windows || k == 0)
+    return job->m;
+  return most(ROWS, least(MOST_WINDOWS, WINDOW_WORDS / k) / ROWS * ROWS);
+}
+
+static int64_t depth_of(const Job *job) {
+  if (job->packed)
+    return job->packed->depth;
+  bool once = job->m <= FEW_ROWS && !job->a.windows && !job->packs && !job->b.packed;
+  return once ? most(job->k, 1) : DEPTH;
+}
+
+/* Rows i0 .. i1-1, columns j .. j+n-1, depth p .. p+k-1. */
+static int64_t block_product(const Job *job, int64_t i0, int64_t i1, int64_t j, int64_t n, int64_t p,
+                             int64_t k) {
+  TfePanel s = {.ldo = job->out.down, .ldb = job->b.down, .k = k, .n = n, .bits = job->bits};
+  s.mode = p > 0 && job->mode == TFE_SET ? TFE_ADD : job->mode;
+  int64_t used = 0;
+  if (job->b.packed) {
+    s.b = packed_at(job, p, k, j);
+  } else if (job->packs || job->packed) {
+    used = pack_block(job, scratch.block, p, k, j, n);
+    s.b = scratch.block;
+  } else {
+    s.b = job->b.data + p * job->b.down + j;
+  }
+  int64_t rows = row_block(job, k);
+  for (int64_t i = i0; i < i1; i += rows) {
+    s.m = least(rows, i1 - i);
+    left_block(job, &s, i, s.m, p, k);
+    multiply(job, s, i, j);
+  }
+  return used;
+}
+
+static void wipe(const Job *job, int64_t used) {
+  OPENSSL_cleanse(scratch.block, (size_t)used * 8);
+  if (job->packed && job->b.channels)
+    OPENSSL_cleanse(scratch.panel, sizeof scratch.panel);
+  if (job->a.windows)
+    OPENSSL_cleanse(scratch.windows, (size_t)least(WINDOW_WORDS, job->m * job->k) * 8);
+}
+
+/* Rows i0 .. i1-1, columns j0 .. j1-1. */
+static void part_product(const Job *job, int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
+  bool blocks = job->packed || job->packs || job->b.packed;
+  int64_t width = blocks ? WIDTH / panel_columns(job) * panel_columns(job) : most(j1 - j0, 1);
+  int64_t depth = depth_of(job), used = 0;
+  for (int64_t j = j0; j < j1; j += width) {
+    int64_t p = 0;
+    do { /* k may be 0 */
+      used = most(used, block_product(job, i0, i1, j, least(width, j1 - j), p, least(depth, job->k - p)));
+      p += depth;
+    } while (p < job->k);
+  }
+  wipe(job, used);
+}
+
+static void some_rows(void *data, int64_t from, int64_t to) {
+  const Job *job = data;
+  part_product(job, from, to, 0, job->n);
+}
+
+static void some_columns(void *data, int64_t from, int64_t to) {
+  const Job *job = data;
+  part_product(job, 0, job->m, from, to);
+}
+
+/* Threads take rows, or columns where there are few rows: each packs the part of b that it needs. */
+static void product(Job *job) {
+  if (job->m <= 0 || job->n <= 0)
+    return;
+  int64_t row_work = most(job->k, 1) * job->n, parts = 2 * tfe_pool_threads();
+  if (tfe_pool_threads() == 1 || job->m * row_work < 2 * THREAD_WORK) {
+    part_product(job, 0, job->m, 0, job->n);
+  } else if (job->m >= 2 * PACK_ROWS || job->n < 2 * WIDTH) {
+    int64_t grain = most((job->m + parts - 1) / parts, THREAD_WORK / row_work + 1);
+    tfe_pool_run(job->m, round_up(grain, 2 * ROWS), some_rows, job);
+  } else {
+    int64_t unit = WIDTH / panel_columns(job) * panel_columns(job);
+    tfe_pool_run(job->n, round_up((job->n + parts - 1) / parts, unit), some_columns, job);
+  }
+}
+
+/* -- matrix products -------------------------------------------------------------------------------------------- */
+
+static const TfePacked *packed_kernel(const TfeRing *ring, int64_t m, int64_t k, int64_t n, int64_t bits) {
+  const TfePacked *kernels[] = {ring->wide, ring->narrow};
+  for (int i = 0; i < 2; i++)
+    if (kernels[i] && kernels[i]->pays(m, k, n, bits))
+      return kernels[i];
+  return NULL;
+}
+
+/* The kernels for a job, by its shape. */
+static void choose(Job *job) {
+  if (job->panel == job->ring->panel)
+    job->packed = packed_kernel(job->ring, job->m, job->k, job->n, job->bits);
+  job->packs = !job->packed && (job->b.channels || (job->m >= PACK_ROWS && job->k >= DEPTH && job->n > 1));
+}
+
+static void run(Job *job) {
+  choose(job);
+  product(job);
+}
+
+/* A product that is not worth sharing, packing or blocking: one panel. */
+static bool small(const Job *job) {
+  return !job->packed && !job->packs && (job->k <= DEPTH || job->m <= FEW_ROWS) &&
+         (job->m * job->k * job->n < 2 * THREAD_WORK || tfe_pool_threads() == 1);
+}
+
+static Job job_of(const TfeRing *ring, bool fixed, int64_t bits, TfeMode mode) {
+  return (Job){.ring = ring, .panel = fixed ? ring->panel_fixed : ring->panel, .bits = bits, .mode = mode};
+}
+
+static void matmul(Job job, uint64_t *out, const uint64_t *a, const uint64_t *b, int64_t m, int64_t k,
+                   int64_t n) {
+  job.m = m, job.k = k, job.n = n;
+  job.out = (Out){.data = out, .down = n, .rows = 1, .columns = m};
+  job.a = (Left){.data = a, .down = k, .across = 1};
+  job.b = (Right){.data = b, .down = n};
+  choose(&job);
+  if (small(&job))
+    job.panel(&(TfePanel){out, n, a, k, 1, b, n, m, k, n, job.mode, job.bits});
+  else
+    product(&job);
+}
+
+void tfe_ring_matmul(const TfeRing *ring, uint64_t *out, const uint64_t *a, const uint64_t *b, int64_t m,
+                     int64_t k, int64_t n, int64_t bits, TfeMode mode) {
+  matmul(job_of(ring, false, bits, mode), out, a, b, m, k, n);
+}
+
+void tfe_ring_matmul_fixed(const TfeRing *ring, double *out, const double *a, const double *b, int64_t m,
+                           int64_t k, int64_t n) {
+  matmul(job_of(ring, true, 64, TFE_SET), (uint64_t *)out, (const uint64_t *)a, (const uint64_t *)b, m, k, n);
+}
+
+/* The kernels of an operand packed for any number of rows. */
+static Job packed_job(const TfeRing *ring, int64_t k, int64_t n, int64_t bits) {
+  Job job = job_of(ring, false, bits, TFE_SET);
+  job.packed = packed_kernel(ring, INT64_C(1) << 20, k, n, bits);
+  job.k = k, job.n = n;
+  return job;
+}
+
+int64_t tfe_ring_packed_words(int64_t k, int64_t n) {
+  return round_up(k, 64) * round_up(n, 32) / 2 * 3;
+}
+
+void tfe_ring_pack(const TfeRing *ring, uint64_t *out, const uint64_t *b, int64_t k, int64_t n,
+                   int64_t bits) {
+  Job job = packed_job(ring, k, n, bits);
+  job.b = (Right){.data = b, .down = n};
+  int64_t depth = job.packed ? job.packed->depth : DEPTH;
+  for (int64_t p = 0; p < k; p += depth)
+    out += pack_block(&job, out, p, least(depth, k - p), 0, n);
+}
+
+void tfe_ring_matmul_packed(const TfeRing *ring, uint64_t *out, const uint64_t *a, const uint64_t *packed,
+                            int64_t m, int64_t k, int64_t n, int64_t bits, TfeMode mode) {
+  Job job = packed_job(ring, k, n, bits);
+  job.m = m, job.mode = mode;
+  job.out = (Out){.data = out, .down = n, .rows = 1, .columns = m};
+  job.a = (Left){.data = a, .down = k, .across = 1};
+  job.b = (Right){.packed = packed};
+  product(&job);
+}
+
+/* -- convolutions ------------------------------------------------------------------------------------------------ */
+
+typedef struct Dims {
+  int64_t n, h, w, ci, kh, kw, co, pad, stride, ho, wo;
+} Dims;
+
+static Dims dims_of(const int64_t *d) {
+  Dims s = {d[0], d[1], d[2], d[3], d[4], d[5], d[6], d[7], d[8], 0, 0};
+  int64_t down = s.h + 2 * s.pad - s.kh, across = s.w + 2 * s.pad - s.kw;
+  if (down >= 0 && across >= 0) {
+    s.ho = down / s.stride + 1;
+    s.wo = across / s.stride + 1;
+  }
+  return s;
+}
+
+static Windows windows_of(const Dims *s, const uint64_t *x) {
+  return (Windows){x, s->h, s->w, s->ci, s->kw * s->ci, s->stride, -s->pad, -s->pad, s->ho, s->wo};
+}
+
+static void conv2d(Job job, uint64_t *out, const uint64_t *x, const uint64_t *kernel, const Dims *s) {
+  Windows windows = windows_of(s, x);
+  job.m = s->n * s->ho * s->wo, job.k = s->kh * s->kw * s->ci, job.n = s->co;
+  job.out = (Out){.data = out, .down = s->co, .rows = 1, .columns = job.m};
+  bool plain = s->kh == 1 && s->kw == 1 && s->pad == 0 && s->stride == 1;
+  job.a = (Left){.data = x, .down = s->ci, .across = 1, .windows = plain ? NULL : &windows};
+  job.b = (Right){.data = kernel, .down = s->co};
+  run(&job);
+}
+
+static void conv2d_kernel(Job job, uint64_t *out, const uint64_t *x, const uint64_t *dy, const Dims *s) {
+  Windows windows = windows_of(s, x);
+  job.m = s->kh * s->kw * s->ci, job.k = s->n * s->ho * s->wo, job.n = s->co;
+  job.out = (Out){.data = out, .down = s->co, .rows = 1, .columns = job.m};
+  job.a = (Left){.windows = &windows, .turned = true};
+  job.b = (Right){.data = dy, .down = s->co};
+  run(&job);
+}
+
+/* One coordinate, those of the input that leave the remainder `phase` when divided by the stride: where they
+ * begin, how many there are, and the taps of the kernel that reach them, taps phase, phase + stride ...; the
+ * first of them is met by output coordinate `first` at the last tap. */
+typedef struct Phase {
+  int64_t begin, count, taps, first;
+} Phase;
+
+static Phase phase_of(int64_t phase, int64_t size, int64_t kernel, int64_t pad, int64_t stride) {
+  Phase f = {.begin = phase - pad - divide_down(phase - pad, stride) * stride};
+  f.count = f.begin < size ? (size - 1 - f.begin) / stride + 1 : 0;
+  f.taps = phase < kernel ? (kernel - 1 - phase) / stride + 1 : 0;
+  f.first = (f.begin + pad - phase) / stride - f.taps + 1;
+  return f;
+}
+
+static void conv2d_phase(Job job, uint64_t *out, const uint64_t *dy, const uint64_t *kernel, const Dims *s,
+                         int64_t py, int64_t px) {
+  Phase y = phase_of(py, s->h, s->kh, s->pad, s->stride), x = phase_of(px, s->w, s->kw, s->pad, s->stride);
+  Windows windows = {dy, s->ho, s->wo, s->co, x.taps * s->co, 1, y.first, x.first, y.count, x.count};
+  int64_t line = s->w * s->ci, tap = s->ci * s->co;
+  job.m = s->n * y.count * x.count, job.n = s->ci;
+  job.k = s->ho * s->wo > 0 ? y.taps * x.taps * s->co : 0;
+  job.out = (Out){out + y.begin * line + x.begin * s->ci,
+                  s->stride * s->ci,
+                  y.count,
+                  x.count,
+                  s->h * line,
+                  s->stride * line};
+  if (s->stride == 1)
+    job.out.rows = 1, job.out.columns = most(job.m, 1);
+  job.a = (Left){.windows = &windows};
+  int64_t last_y = py + s->stride * (y.taps - 1), last_x = px + s->stride * (x.taps - 1);
+  job.b = (Right){.data = kernel, .channels = s->co, .taps = x.taps};
+  job.b.data += job.k > 0 ? (last_y * s->kw + last_x) * tap : 0;
+  job.b.step_y = -s->stride * s->kw * tap;
+  job.b.step_z = -s->stride * tap;
+  run(&job);
+}
+
+static void conv2d_input(Job job, uint64_t *out, const uint64_t *dy, const uint64_t *kernel, const Dims *s) {
+  for (int64_t py = 0; py < s->stride; py++)
+    for (int64_t px = 0; px < s->stride; px++)
+      conv2d_phase(job, out, dy, kernel, s, py, px);
+}
+
+static void convolution(Job job, TfeConv what, uint64_t *out, const uint64_t *a, const uint64_t *b,
+                        const int64_t *dims) {
+  Dims s = dims_of(dims);
+  if (what == TFE_CONV)
+    conv2d(job, out, a, b, &s);
+  else if (what == TFE_CONV_INPUT)
+    conv2d_input(job, out, a, b, &s);
+  else
+    conv2d_kernel(job, out, a, b, &s);
+}
+
+void tfe_ring_conv2d(const TfeRing *ring, TfeConv what, uint64_t *out, const uint64_t *a, const uint64_t *b,
+                     const int64_t *dims, int64_t bits, TfeMode mode) {
+  convolution(job_of(ring, false, bits, mode), what, out, a, b, dims);
+}
+
+void tfe_ring_conv2d_fixed(const TfeRing *ring, TfeConv what, double *out, const double *a, const double *b,
+                           const int64_t *dims) {
+  convolution(job_of(ring, true, 64, TFE_SET), what, (uint64_t *)out, (const uint64_t *)a,
+              (const uint64_t *)b, dims);
+}
+
+/* -- the ABI ------------------------------------------------------------------------------------------------------ */
+
 void tfe_matmul_ring(uint64_t *out, const uint64_t *a, const uint64_t *b, int64_t m, int64_t k, int64_t n,
-                     int64_t bits) {
-  tfe_ring_matmul(tfe_ring(), out, a, b, m, k, n);
-  mask_all(out, m * n, bits);
+                     int64_t bits, int64_t mode) {
+  matmul(job_of(tfe_ring(), false, bits, (TfeMode)mode), out, a, b, m, k, n);
 }
 
 void tfe_matmul_int(uint64_t *out, const uint64_t *a, const uint64_t *b, int64_t m, int64_t k, int64_t n) {
-  tfe_ring_matmul(tfe_ring(), out, a, b, m, k, n);
+  matmul(job_of(tfe_ring(), false, 64, TFE_SET), out, a, b, m, k, n);
 }
 
 void tfe_matmul_fixed(uint64_t *out, const uint64_t *a, const uint64_t *b, int64_t m, int64_t k, int64_t n) {
-  tfe_ring_matmul_fixed(tfe_ring(), (double *)out, (const double *)a, (const double *)b, m, k, n);
+  matmul(job_of(tfe_ring(), true, 64, TFE_SET), out, a, b, m, k, n);
 }
 
-void tfe_conv2d_ring(uint64_t *out, const uint64_t *x, const uint64_t *kernel, const int64_t *dims,
-                     int64_t bits) {
-  tfe_ring_conv2d(tfe_ring(), out, x, kernel, dims);
-  int64_t ho = dims[1] + 2 * dims[7] - dims[4] + 1, wo = dims[2] + 2 * dims[7] - dims[5] + 1;
-  mask_all(out, ho > 0 && wo > 0 ? dims[0] * ho * wo * dims[6] : 0, bits);
+int64_t tfe_matmul_packed_words(int64_t k, int64_t n) {
+  return tfe_ring_packed_words(k, n);
 }
 
-void tfe_conv2d_int(uint64_t *out, const uint64_t *x, const uint64_t *kernel, const int64_t *dims) {
-  tfe_ring_conv2d(tfe_ring(), out, x, kernel, dims);
+void tfe_matmul_pack(uint64_t *out, const uint64_t *b, int64_t k, int64_t n, int64_t bits) {
+  tfe_ring_pack(tfe_ring(), out, b, k, n, bits);
 }
 
-void tfe_conv2d_fixed(uint64_t *out, const uint64_t *x, const uint64_t *kernel, const int64_t *dims) {
-  tfe_ring_conv2d_fixed(tfe_ring(), (double *)out, (const double *)x, (const double *)kernel, dims);
+void tfe_matmul_packed(uint64_t *out, const uint64_t *a, const uint64_t *packed, int64_t m, int64_t k,
+                       int64_t n, int64_t bits, int64_t mode) {
+  tfe_ring_matmul_packed(tfe_ring(), out, a, packed, m, k, n, bits, (TfeMode)mode);
 }
+
+#define DEFINE_CONVOLUTION(name, what)                                                                       \
+  void name##_ring(uint64_t *out, const uint64_t *a, const uint64_t *b, const int64_t *dims, int64_t bits,   \
+                   int64_t mode) {                                                                           \
+    convolution(job_of(tfe_ring(), false, bits, (TfeMode)mode), what, out, a, b, dims);                      \
+  }                                                                                                          \
+  void name##_int(uint64_t *out, const uint64_t *a, const uint64_t *b, const int64_t *dims) {                \
+    convolution(job_of(tfe_ring(), false, 64, TFE_SET), what, out, a, b, dims);                              \
+  }                                                                                                          \
+  void name##_fixed(uint64_t *out, const uint64_t *a, const uint64_t *b, const int64_t *dims) {              \
+    convolution(job_of(tfe_ring(), true, 64, TFE_SET), what, out, a, b, dims);                               \
+  }
+
+DEFINE_CONVOLUTION(tfe_conv2d, TFE_CONV)
+DEFINE_CONVOLUTION(tfe_conv2d_input, TFE_CONV_INPUT)
+DEFINE_CONVOLUTION(tfe_conv2d_kernel, TFE_CONV_KERNEL)

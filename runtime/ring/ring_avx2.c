@@ -11,7 +11,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { COLUMNS = 4 };
+enum { COLUMNS = 4, STRIP = 16 };
 
 /* Lanes 0 .. n-1. */
 INLINE __m256i first_lanes(int64_t n) {
@@ -22,105 +22,153 @@ INLINE __m256i load(const uint64_t *p, bool whole, __m256i lanes) {
   return whole ? _mm256_loadu_si256((const void *)p) : _mm256_maskload_epi64((const void *)p, lanes);
 }
 
-INLINE void store(uint64_t *p, __m256i v, bool whole, __m256i lanes) {
+/* What is done with sums: added to what is there or set, their sign turned before or not, masked. */
+typedef struct Finish {
+  bool set;
+  __m256i sign, mask;
+} Finish;
+
+INLINE Finish finish_of(const TfePanel *s) {
+  return (Finish){s->mode == TFE_SET, _mm256_set1_epi64x(s->mode == TFE_SUBTRACT ? -1 : 0),
+                  _mm256_set1_epi64x((int64_t)(~UINT64_C(0) >> (64 - s->bits)))};
+}
+
+INLINE void put(uint64_t *out, bool whole, __m256i lanes, __m256i sum, Finish f) {
+  if (!f.set)
+    sum = _mm256_add_epi64(load(out, whole, lanes), _mm256_sub_epi64(_mm256_xor_si256(sum, f.sign), f.sign));
+  sum = _mm256_and_si256(sum, f.mask);
   if (whole)
-    _mm256_storeu_si256((void *)p, v);
+    _mm256_storeu_si256((void *)out, sum);
   else
-    _mm256_maskstore_epi64((void *)p, lanes, v);
+    _mm256_maskstore_epi64((void *)out, lanes, sum);
 }
 
-/* rows (1, 2 or 4; constant) by four columns, or as many as lanes says. */
-INLINE void block(int rows, bool whole, __m256i lanes, uint64_t *out, int64_t ldo, const uint64_t *a,
-                  int64_t lda, const uint64_t *b, int64_t ldb, int64_t k, bool add) {
-  __m256i low[4], cross[4];
+/* Both halves of every cross sum belong to the upper half of the product. */
+INLINE __m256i whole_sum(__m256i low, __m256i cross) {
+  __m256i upper = _mm256_and_si256(cross, _mm256_set1_epi64x((int64_t)(~UINT64_C(0) << 32)));
+  return _mm256_add_epi64(low, _mm256_add_epi64(_mm256_slli_epi64(cross, 32), upper));
+}
+
+/* rows by vectors of four columns, both constant, at most four blocks; unless whole, the vectors have the
+ * given lanes. */
+INLINE void block(int rows, int vectors, bool whole, __m256i lanes, const TfePanel *s, uint64_t *out,
+                  const uint64_t *a, const uint64_t *b) {
+  __m256i low[4][4], cross[4][4];
 #pragma GCC unroll 4
-  for (int r = 0; r < rows; r++) {
-    low[r] = add ? load(out + r * ldo, whole, lanes) : _mm256_setzero_si256();
-    cross[r] = _mm256_setzero_si256();
-  }
-  for (int64_t p = 0; p < k; p++, b += ldb) {
-    __m256i vb = load(b, whole, lanes), swapped = _mm256_shuffle_epi32(vb, 0xb1);
+  for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
-    for (int r = 0; r < rows; r++) {
-      __m256i va = _mm256_set1_epi64x((int64_t)a[r * lda + p]);
-      low[r] = _mm256_add_epi64(low[r], _mm256_mul_epu32(va, vb));
-      cross[r] = _mm256_add_epi32(cross[r], _mm256_mullo_epi32(va, swapped));
+    for (int v = 0; v < vectors; v++)
+      low[r][v] = cross[r][v] = _mm256_setzero_si256();
+  int64_t lda = s->lda, step = s->step, ldb = s->ldb;
+  for (int64_t p = s->k; p > 0; p--, a += step, b += ldb)
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) {
+      __m256i vb = load(b + 4 * v, whole, lanes), swapped = _mm256_shuffle_epi32(vb, 0xb1);
+#pragma GCC unroll 4
+      for (int r = 0; r < rows; r++) {
+        __m256i va = _mm256_set1_epi64x((int64_t)a[r * lda]);
+        low[r][v] = _mm256_add_epi64(low[r][v], _mm256_mul_epu32(va, vb));
+        cross[r][v] = _mm256_add_epi32(cross[r][v], _mm256_mullo_epi32(va, swapped));
+      }
     }
-  }
+  Finish finish = finish_of(s);
 #pragma GCC unroll 4
-  for (int r = 0; r < rows; r++) {
-    __m256i both =
-        _mm256_add_epi64(_mm256_slli_epi64(cross[r], 32),
-                         _mm256_and_si256(cross[r], _mm256_set1_epi64x((int64_t)(~UINT64_C(0) << 32))));
-    store(out + r * ldo, _mm256_add_epi64(low[r], both), whole, lanes);
-  }
+  for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++)
+      put(out + r * s->ldo + 4 * v, whole, lanes, whole_sum(low[r][v], cross[r][v]), finish);
 }
 
-INLINE void rows_of(bool whole, __m256i lanes, uint64_t *out, int64_t ldo, const uint64_t *a, int64_t lda,
-                    const uint64_t *b, int64_t ldb, int64_t m, int64_t k, bool add) {
-  for (; m >= 4; m -= 4, out += 4 * ldo, a += 4 * lda)
-    block(4, whole, lanes, out, ldo, a, lda, b, ldb, k, add);
+INLINE void rows_of(bool whole, __m256i lanes, const TfePanel *s, int64_t j) {
+  uint64_t *out = (uint64_t *)s->out + j;
+  const uint64_t *a = s->a, *b = (const uint64_t *)s->b + j;
+  int64_t m = s->m;
+  for (; m >= 4; m -= 4, out += 4 * s->ldo, a += 4 * s->lda)
+    block(4, 1, whole, lanes, s, out, a, b);
   if (m & 2) {
-    block(2, whole, lanes, out, ldo, a, lda, b, ldb, k, add);
-    out += 2 * ldo, a += 2 * lda;
+    block(2, 1, whole, lanes, s, out, a, b);
+    out += 2 * s->ldo, a += 2 * s->lda;
   }
   if (m & 1)
-    block(1, whole, lanes, out, ldo, a, lda, b, ldb, k, add);
+    block(1, 1, whole, lanes, s, out, a, b);
 }
 
 /* A single column: one dense dot product for each row, in any order. */
-static void column(uint64_t *out, int64_t ldo, const uint64_t *a, int64_t lda, const uint64_t *b, int64_t m,
-                   int64_t k, bool add) {
-  for (int64_t i = 0; i < m; i++, a += lda) {
-    uint64_t s0 = add ? out[i * ldo] : 0, s1 = 0;
+static void column(const TfePanel *s) {
+  const uint64_t *a = s->a, *b = s->b;
+  uint64_t *out = s->out, lane[4];
+  for (int64_t i = 0; i < s->m; i++, a += s->lda, out += s->ldo) {
+    __m256i low = _mm256_setzero_si256(), cross = low;
     int64_t p = 0;
-    for (; p + 2 <= k; p += 2) {
-      s0 += a[p] * b[p];
-      s1 += a[p + 1] * b[p + 1];
+    for (; p + 4 <= s->k; p += 4) {
+      __m256i va = _mm256_loadu_si256((const void *)(a + p)), vb = _mm256_loadu_si256((const void *)(b + p));
+      low = _mm256_add_epi64(low, _mm256_mul_epu32(va, vb));
+      cross = _mm256_add_epi32(cross, _mm256_mullo_epi32(va, _mm256_shuffle_epi32(vb, 0xb1)));
     }
-    if (p < k)
-      s0 += a[p] * b[p];
-    out[i * ldo] = s0 + s1;
+    _mm256_storeu_si256((void *)lane, whole_sum(low, cross));
+    uint64_t sum = lane[0] + lane[1] + lane[2] + lane[3];
+    for (; p < s->k; p++)
+      sum += a[p] * b[p];
+    *out = tfe_panel_word(s, *out, sum);
   }
 }
 
-static void panel(uint64_t *out, int64_t ldo, const uint64_t *a, int64_t lda, const uint64_t *b, int64_t ldb,
-                  int64_t m, int64_t k, int64_t n, bool add) {
-  if (n == 1 && ldb == 1)
-    column(out, ldo, a, lda, b, m, k, add);
-  else if (n == COLUMNS)
-    rows_of(true, _mm256_setzero_si256(), out, ldo, a, lda, b, ldb, m, k, add);
-  else
-    rows_of(false, first_lanes(n), out, ldo, a, lda, b, ldb, m, k, add);
+static void panel(const TfePanel *s) {
+  if (s->n == 1 && s->ldb == 1 && s->step == 1) {
+    column(s);
+    return;
+  }
+  int64_t j = 0;
+  for (; s->m == 1 && j + STRIP <= s->n; j += STRIP)
+    block(1, STRIP / 4, true, first_lanes(4), s, (uint64_t *)s->out + j, s->a, (const uint64_t *)s->b + j);
+  for (; j + COLUMNS <= s->n; j += COLUMNS)
+    rows_of(true, first_lanes(4), s, j);
+  if (j < s->n)
+    rows_of(false, first_lanes(s->n - j), s, j);
 }
 
-INLINE void block_fixed(int rows, double *out, int64_t ldo, const double *a, int64_t lda, const double *b,
-                        int64_t ldb, int64_t k, int64_t n, bool add) {
-  __m256i lanes = first_lanes(n);
+INLINE void block_fixed(int rows, __m256i lanes, const TfePanel *s, double *out, const double *a,
+                        const double *b) {
   __m256d sum[4];
 #pragma GCC unroll 4
   for (int r = 0; r < rows; r++)
-    sum[r] = add ? _mm256_maskload_pd(out + r * ldo, lanes) : _mm256_setzero_pd();
-  for (int64_t p = 0; p < k; p++, b += ldb) {
+    sum[r] = s->mode == TFE_SET ? _mm256_setzero_pd() : _mm256_maskload_pd(out + r * s->ldo, lanes);
+  for (int64_t p = s->k; p > 0; p--, a += s->step, b += s->ldb) {
     __m256d vb = _mm256_maskload_pd(b, lanes);
 #pragma GCC unroll 4
     for (int r = 0; r < rows; r++) {
-      __m256d product = _mm256_mul_pd(_mm256_set1_pd(a[r * lda + p]), vb);
+      __m256d product = _mm256_mul_pd(_mm256_set1_pd(a[r * s->lda]), vb);
       sum[r] = _mm256_add_pd(sum[r], product);
     }
   }
 #pragma GCC unroll 4
   for (int r = 0; r < rows; r++)
-    _mm256_maskstore_pd(out + r * ldo, lanes, sum[r]);
+    _mm256_maskstore_pd(out + r * s->ldo, lanes, sum[r]);
 }
 
-static void panel_fixed(double *out, int64_t ldo, const double *a, int64_t lda, const double *b, int64_t ldb,
-                        int64_t m, int64_t k, int64_t n, bool add) {
-  for (; m >= 4; m -= 4, out += 4 * ldo, a += 4 * lda)
-    block_fixed(4, out, ldo, a, lda, b, ldb, k, n, add);
-  for (; m > 0; m--, out += ldo, a += lda)
-    block_fixed(1, out, ldo, a, lda, b, ldb, k, n, add);
+static void panel_fixed(const TfePanel *s) {
+  for (int64_t j = 0; j < s->n; j += COLUMNS) {
+    __m256i lanes = first_lanes(s->n - j);
+    double *out = (double *)s->out + j;
+    const double *a = s->a, *b = (const double *)s->b + j;
+    int64_t m = s->m;
+    for (; m >= 4; m -= 4, out += 4 * s->ldo, a += 4 * s->lda)
+      block_fixed(4, lanes, s, out, a, b);
+    for (; m > 0; m--, out += s->ldo, a += s->lda)
+      block_fixed(1, lanes, s, out, a, b);
+  }
 }
 
-const TfeRing tfe_ring_avx2 = {"avx2", COLUMNS, panel, panel_fixed};
+static void copy(uint64_t *out, int64_t ldo, const uint64_t *in, int64_t ldi, int64_t rows, int64_t n) {
+  __m256i last = first_lanes((n - 1) % 4 + 1);
+  int64_t most = (n - 1) / 4 * 4;
+  for (; rows > 0; rows--, out += ldo, in += ldi) {
+    for (int64_t j = 0; j < most; j += 4)
+      _mm256_storeu_si256((void *)(out + j), _mm256_loadu_si256((const void *)(in + j)));
+    _mm256_maskstore_epi64((void *)(out + most), last,
+                           _mm256_maskload_epi64((const void *)(in + most), last));
+  }
+}
+
+const TfeRing tfe_ring_avx2 = {"avx2", COLUMNS, panel, panel_fixed, copy, NULL, NULL};
 #endif

@@ -1,6 +1,6 @@
 /* AVX-512 kernels of ring.h: vpmullq on blocks of eight rows by 24 columns, a broadcast from memory. The
- * last vector of a row is masked, so that no byte outside is touched. Doubles: a product and a sum apart,
- * never fused. */
+ * last vector of a row is masked, so that no byte outside is touched. Few rows read each row of b in long
+ * pieces, since they come from far and are used once. Doubles: a product and a sum apart, never fused. */
 #include "ring.h"
 
 #if defined(__x86_64__)
@@ -8,53 +8,100 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { COLUMNS = 24 };
+enum { COLUMNS = 24, STRIP = 64, STRIP_ROWS = 3 };
 
-/* rows (1, 2, 4, 8) by vectors (1 .. 3) of eight columns, both constant; the last vector has the lanes of
- * mask `last`. */
-INLINE void block(int rows, int vectors, __mmask8 last, uint64_t *out, int64_t ldo, const uint64_t *a,
-                  int64_t lda, const uint64_t *b, int64_t ldb, int64_t k, bool add) {
-  __m512i sum[8][3];
+INLINE __mmask8 lanes_of(int64_t n, int vectors) {
+  return (__mmask8)(0xff >> (8 * vectors - n));
+}
+
+/* What is done with sums: added to what is there or set, their sign turned before or not, masked. */
+typedef struct Finish {
+  bool set;
+  __m512i sign, mask;
+} Finish;
+
+INLINE Finish finish_of(const TfePanel *s) {
+  return (Finish){s->mode == TFE_SET, _mm512_set1_epi64(s->mode == TFE_SUBTRACT ? -1 : 0),
+                  _mm512_set1_epi64((int64_t)(~UINT64_C(0) >> (64 - s->bits)))};
+}
+
+/* The sums of one vector of eight columns. */
+INLINE void put(uint64_t *out, __mmask8 lanes, __m512i sum, Finish f) {
+  if (!f.set)
+    sum = _mm512_add_epi64(_mm512_maskz_loadu_epi64(lanes, out),
+                           _mm512_sub_epi64(_mm512_xor_si512(sum, f.sign), f.sign));
+  _mm512_mask_storeu_epi64(out, lanes, _mm512_and_si512(sum, f.mask));
+}
+
+/* rows by vectors of eight columns, both constant, at most 24 sums; the last vector has the lanes `last`. */
+INLINE void block(int rows, int vectors, __mmask8 last, const TfePanel *s, uint64_t *out, const uint64_t *a,
+                  const uint64_t *b) {
+  __m512i sum[8][8];
 #pragma GCC unroll 8
   for (int r = 0; r < rows; r++)
-#pragma GCC unroll 3
+#pragma GCC unroll 8
     for (int v = 0; v < vectors; v++)
-      sum[r][v] = !add ? _mm512_setzero_si512()
-                       : _mm512_maskz_loadu_epi64(v == vectors - 1 ? last : 0xff, out + r * ldo + 8 * v);
-  for (int64_t p = 0; p < k; p++, b += ldb) {
-    __m512i vb[3];
-#pragma GCC unroll 3
+      sum[r][v] = _mm512_setzero_si512();
+  int64_t lda = s->lda, step = s->step, ldb = s->ldb;
+  for (int64_t p = s->k; p > 0; p--, a += step, b += ldb) {
+    __m512i vb[8];
+#pragma GCC unroll 8
     for (int v = 0; v < vectors; v++)
       vb[v] = v == vectors - 1 ? _mm512_maskz_loadu_epi64(last, b + 8 * v) : _mm512_loadu_si512(b + 8 * v);
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++) {
-      __m512i va = _mm512_set1_epi64((int64_t)a[r * lda + p]);
-#pragma GCC unroll 3
+      __m512i va = _mm512_set1_epi64((int64_t)a[r * lda]);
+#pragma GCC unroll 8
       for (int v = 0; v < vectors; v++)
         sum[r][v] = _mm512_add_epi64(sum[r][v], _mm512_mullo_epi64(va, vb[v]));
     }
   }
+  Finish finish = finish_of(s);
 #pragma GCC unroll 8
   for (int r = 0; r < rows; r++)
-#pragma GCC unroll 3
+#pragma GCC unroll 8
     for (int v = 0; v < vectors; v++)
-      _mm512_mask_storeu_epi64(out + r * ldo + 8 * v, v == vectors - 1 ? last : 0xff, sum[r][v]);
+      put(out + r * s->ldo + 8 * v, v == vectors - 1 ? last : 0xff, sum[r][v], finish);
 }
 
-INLINE void rows_of(int vectors, __mmask8 last, uint64_t *out, int64_t ldo, const uint64_t *a, int64_t lda,
-                    const uint64_t *b, int64_t ldb, int64_t m, int64_t k, bool add) {
-  for (; m >= 8; m -= 8, out += 8 * ldo, a += 8 * lda)
-    block(8, vectors, last, out, ldo, a, lda, b, ldb, k, add);
+INLINE void rows_of(int vectors, const TfePanel *s, int64_t j, int64_t n) {
+  __mmask8 last = lanes_of(n, vectors);
+  uint64_t *out = (uint64_t *)s->out + j;
+  const uint64_t *a = s->a, *b = (const uint64_t *)s->b + j;
+  int64_t m = s->m;
+  for (; m >= 8; m -= 8, out += 8 * s->ldo, a += 8 * s->lda)
+    block(8, vectors, last, s, out, a, b);
   if (m & 4) {
-    block(4, vectors, last, out, ldo, a, lda, b, ldb, k, add);
-    out += 4 * ldo, a += 4 * lda;
+    block(4, vectors, last, s, out, a, b);
+    out += 4 * s->ldo, a += 4 * s->lda;
   }
   if (m & 2) {
-    block(2, vectors, last, out, ldo, a, lda, b, ldb, k, add);
-    out += 2 * ldo, a += 2 * lda;
+    block(2, vectors, last, s, out, a, b);
+    out += 2 * s->ldo, a += 2 * s->lda;
   }
   if (m & 1)
-    block(1, vectors, last, out, ldo, a, lda, b, ldb, k, add);
+    block(1, vectors, last, s, out, a, b);
+}
+
+static void columns_of(const TfePanel *s, int64_t j, int64_t n) {
+  if (n > 16)
+    rows_of(3, s, j, n);
+  else if (n > 8)
+    rows_of(2, s, j, n);
+  else
+    rows_of(1, s, j, n);
+}
+
+/* At most STRIP_ROWS rows by 64 columns. */
+static void strip(const TfePanel *s, int64_t j) {
+  uint64_t *out = (uint64_t *)s->out + j;
+  const uint64_t *a = s->a, *b = (const uint64_t *)s->b + j;
+  if (s->m == 1)
+    block(1, 8, 0xff, s, out, a, b);
+  else if (s->m == 2)
+    block(2, 8, 0xff, s, out, a, b);
+  else
+    block(3, 8, 0xff, s, out, a, b);
 }
 
 INLINE uint64_t sum_lanes(__m512i v) {
@@ -66,52 +113,52 @@ INLINE uint64_t sum_lanes(__m512i v) {
 }
 
 /* A single column: one dense dot product for each row, in any order. */
-static void column(uint64_t *out, int64_t ldo, const uint64_t *a, int64_t lda, const uint64_t *b, int64_t m,
-                   int64_t k, bool add) {
-  for (int64_t i = 0; i < m; i++, a += lda) {
+static void column(const TfePanel *s) {
+  const uint64_t *a = s->a, *b = s->b;
+  uint64_t *out = s->out;
+  __mmask8 rest = (__mmask8)((1u << s->k % 8) - 1);
+  for (int64_t i = 0; i < s->m; i++, a += s->lda, out += s->ldo) {
     __m512i sum = _mm512_setzero_si512();
     int64_t p = 0;
-    for (; p + 8 <= k; p += 8)
+    for (; p + 8 <= s->k; p += 8)
       sum = _mm512_add_epi64(sum, _mm512_mullo_epi64(_mm512_loadu_si512(a + p), _mm512_loadu_si512(b + p)));
-    __mmask8 rest = (__mmask8)((1u << (k - p)) - 1);
     sum = _mm512_add_epi64(sum, _mm512_mullo_epi64(_mm512_maskz_loadu_epi64(rest, a + p),
                                                    _mm512_maskz_loadu_epi64(rest, b + p)));
-    out[i * ldo] = (add ? out[i * ldo] : 0) + sum_lanes(sum);
+    *out = tfe_panel_word(s, *out, sum_lanes(sum));
   }
 }
 
-INLINE __mmask8 lanes_of(int64_t n, int vectors) {
-  return (__mmask8)(0xff >> (8 * vectors - n));
+static void panel(const TfePanel *s) {
+  if (s->n == 1 && s->ldb == 1 && s->step == 1) {
+    column(s);
+    return;
+  }
+  int64_t j = 0;
+  if (s->m <= STRIP_ROWS)
+    for (; j + STRIP <= s->n; j += STRIP)
+      strip(s, j);
+  for (; j < s->n; j += COLUMNS)
+    columns_of(s, j, s->n - j < COLUMNS ? s->n - j : COLUMNS);
 }
 
-static void panel(uint64_t *out, int64_t ldo, const uint64_t *a, int64_t lda, const uint64_t *b, int64_t ldb,
-                  int64_t m, int64_t k, int64_t n, bool add) {
-  if (n == 1 && ldb == 1)
-    column(out, ldo, a, lda, b, m, k, add);
-  else if (n > 16)
-    rows_of(3, lanes_of(n, 3), out, ldo, a, lda, b, ldb, m, k, add);
-  else if (n > 8)
-    rows_of(2, lanes_of(n, 2), out, ldo, a, lda, b, ldb, m, k, add);
-  else
-    rows_of(1, lanes_of(n, 1), out, ldo, a, lda, b, ldb, m, k, add);
-}
-
-INLINE void block_fixed(int rows, int vectors, __mmask8 last, double *out, int64_t ldo, const double *a,
-                        int64_t lda, const double *b, int64_t ldb, int64_t k, bool add) {
+INLINE void block_fixed(int rows, int vectors, __mmask8 last, const TfePanel *s, double *out, const double *a,
+                        const double *b) {
   __m512d sum[4][3];
 #pragma GCC unroll 4
   for (int r = 0; r < rows; r++)
 #pragma GCC unroll 3
     for (int v = 0; v < vectors; v++)
-      sum[r][v] = !add ? _mm512_setzero_pd()
-                       : _mm512_maskz_loadu_pd(v == vectors - 1 ? last : 0xff, out + r * ldo + 8 * v);
-  for (int64_t p = 0; p < k; p++, b += ldb) {
+      sum[r][v] = s->mode == TFE_SET
+                      ? _mm512_setzero_pd()
+                      : _mm512_maskz_loadu_pd(v == vectors - 1 ? last : 0xff, out + r * s->ldo + 8 * v);
+  int64_t lda = s->lda, step = s->step, ldb = s->ldb;
+  for (int64_t p = s->k; p > 0; p--, a += step, b += ldb) {
 #pragma GCC unroll 3
     for (int v = 0; v < vectors; v++) {
       __m512d vb = _mm512_maskz_loadu_pd(v == vectors - 1 ? last : 0xff, b + 8 * v);
 #pragma GCC unroll 4
       for (int r = 0; r < rows; r++) {
-        __m512d product = _mm512_mul_pd(_mm512_set1_pd(a[r * lda + p]), vb);
+        __m512d product = _mm512_mul_pd(_mm512_set1_pd(a[r * lda]), vb);
         sum[r][v] = _mm512_add_pd(sum[r][v], product);
       }
     }
@@ -120,26 +167,42 @@ INLINE void block_fixed(int rows, int vectors, __mmask8 last, double *out, int64
   for (int r = 0; r < rows; r++)
 #pragma GCC unroll 3
     for (int v = 0; v < vectors; v++)
-      _mm512_mask_storeu_pd(out + r * ldo + 8 * v, v == vectors - 1 ? last : 0xff, sum[r][v]);
+      _mm512_mask_storeu_pd(out + r * s->ldo + 8 * v, v == vectors - 1 ? last : 0xff, sum[r][v]);
 }
 
-INLINE void rows_of_fixed(int vectors, __mmask8 last, double *out, int64_t ldo, const double *a, int64_t lda,
-                          const double *b, int64_t ldb, int64_t m, int64_t k, bool add) {
-  for (; m >= 4; m -= 4, out += 4 * ldo, a += 4 * lda)
-    block_fixed(4, vectors, last, out, ldo, a, lda, b, ldb, k, add);
-  for (; m > 0; m--, out += ldo, a += lda)
-    block_fixed(1, vectors, last, out, ldo, a, lda, b, ldb, k, add);
+INLINE void rows_of_fixed(int vectors, const TfePanel *s, int64_t j, int64_t n) {
+  __mmask8 last = lanes_of(n, vectors);
+  double *out = (double *)s->out + j;
+  const double *a = s->a, *b = (const double *)s->b + j;
+  int64_t m = s->m;
+  for (; m >= 4; m -= 4, out += 4 * s->ldo, a += 4 * s->lda)
+    block_fixed(4, vectors, last, s, out, a, b);
+  for (; m > 0; m--, out += s->ldo, a += s->lda)
+    block_fixed(1, vectors, last, s, out, a, b);
 }
 
-static void panel_fixed(double *out, int64_t ldo, const double *a, int64_t lda, const double *b, int64_t ldb,
-                        int64_t m, int64_t k, int64_t n, bool add) {
-  if (n > 16)
-    rows_of_fixed(3, lanes_of(n, 3), out, ldo, a, lda, b, ldb, m, k, add);
-  else if (n > 8)
-    rows_of_fixed(2, lanes_of(n, 2), out, ldo, a, lda, b, ldb, m, k, add);
-  else
-    rows_of_fixed(1, lanes_of(n, 1), out, ldo, a, lda, b, ldb, m, k, add);
+static void panel_fixed(const TfePanel *s) {
+  for (int64_t j = 0; j < s->n; j += COLUMNS) {
+    int64_t n = s->n - j < COLUMNS ? s->n - j : COLUMNS;
+    if (n > 16)
+      rows_of_fixed(3, s, j, n);
+    else if (n > 8)
+      rows_of_fixed(2, s, j, n);
+    else
+      rows_of_fixed(1, s, j, n);
+  }
 }
 
-const TfeRing tfe_ring_avx512 = {"avx512", COLUMNS, panel, panel_fixed};
+/* Short rows, as windows of an image with few channels have, one or two vectors each. */
+static void copy(uint64_t *out, int64_t ldo, const uint64_t *in, int64_t ldi, int64_t rows, int64_t n) {
+  __mmask8 last = lanes_of((n - 1) % 8 + 1, 1);
+  int64_t most = (n - 1) / 8 * 8;
+  for (; rows > 0; rows--, out += ldo, in += ldi) {
+    for (int64_t j = 0; j < most; j += 8)
+      _mm512_storeu_si512(out + j, _mm512_loadu_si512(in + j));
+    _mm512_mask_storeu_epi64(out + most, last, _mm512_maskz_loadu_epi64(last, in + most));
+  }
+}
+
+const TfeRing tfe_ring_avx512 = {"avx512", COLUMNS, panel, panel_fixed, copy, NULL, NULL};
 #endif

@@ -1,47 +1,92 @@
-/* Portable kernels of ring.h, and the reference for the others. Two rows by four columns at a time keep
- * eight sums in registers. Signed overflow cannot occur: rings are unsigned. */
+/* Portable kernels of ring.h, and the reference for the others. Two rows by three columns, or one by eight,
+ * keep their sums in registers: functions of their own, or the compiler would spill some. Signed overflow cannot occur: rings are unsigned. */
 #include "ring.h"
 
-#define DEFINE_PANEL(suffix, T)                                                                              \
-  static void block##suffix(T *out, int64_t ldo, const T *a, int64_t lda, const T *b, int64_t ldb,           \
-                            int64_t k, bool add) {                                                           \
-    T c00 = 0, c01 = 0, c02 = 0, c03 = 0, c10 = 0, c11 = 0, c12 = 0, c13 = 0;                                \
-    T *row0 = out, *row1 = out + ldo;                                                                        \
-    if (add) {                                                                                               \
-      c00 = row0[0], c01 = row0[1], c02 = row0[2], c03 = row0[3];                                            \
-      c10 = row1[0], c11 = row1[1], c12 = row1[2], c13 = row1[3];                                            \
+#include <string.h>
+
+#define NOINLINE __attribute__((noinline))
+
+static void put_word(uint64_t *out, uint64_t sum, const TfePanel *p) {
+  *out = tfe_panel_word(p, *out, sum);
+}
+
+static void put_double(double *out, double sum, const TfePanel *p) {
+  (void)p;
+  *out = sum;
+}
+
+/* Where a sum starts from: words are combined with what is there in the end, doubles go on from it. */
+static uint64_t start_word(const uint64_t *out, const TfePanel *p) {
+  (void)out, (void)p;
+  return 0;
+}
+
+static double start_double(const double *out, const TfePanel *p) {
+  return p->mode == TFE_ADD ? *out : 0;
+}
+
+#define DEFINE_PANEL(suffix, T, start, put)                                                                  \
+  NOINLINE static void pair##suffix(const TfePanel *s, T *row0, const T *a, const T *b) {                    \
+    T *row1 = row0 + s->ldo;                                                                                 \
+    int64_t lda = s->lda, step = s->step, ldb = s->ldb;                                                      \
+    T c00 = start(row0, s), c01 = start(row0 + 1, s), c02 = start(row0 + 2, s);                              \
+    T c10 = start(row1, s), c11 = start(row1 + 1, s), c12 = start(row1 + 2, s);                              \
+    for (int64_t p = s->k; p > 0; p--, a += step, b += ldb) {                                                \
+      T a0 = a[0], a1 = a[lda];                                                                              \
+      c00 += a0 * b[0], c01 += a0 * b[1], c02 += a0 * b[2];                                                  \
+      c10 += a1 * b[0], c11 += a1 * b[1], c12 += a1 * b[2];                                                  \
     }                                                                                                        \
-    for (int64_t p = 0; p < k; p++, b += ldb) {                                                              \
-      T a0 = a[p], a1 = a[lda + p];                                                                          \
-      c00 += a0 * b[0], c01 += a0 * b[1], c02 += a0 * b[2], c03 += a0 * b[3];                                \
-      c10 += a1 * b[0], c11 += a1 * b[1], c12 += a1 * b[2], c13 += a1 * b[3];                                \
-    }                                                                                                        \
-    row0[0] = c00, row0[1] = c01, row0[2] = c02, row0[3] = c03;                                              \
-    row1[0] = c10, row1[1] = c11, row1[2] = c12, row1[3] = c13;                                              \
+    put(row0, c00, s), put(row0 + 1, c01, s), put(row0 + 2, c02, s);                                         \
+    put(row1, c10, s), put(row1 + 1, c11, s), put(row1 + 2, c12, s);                                         \
   }                                                                                                          \
                                                                                                              \
-  static void edge##suffix(T *out, int64_t ldo, const T *a, int64_t lda, const T *b, int64_t ldb, int64_t m, \
-                           int64_t k, int64_t n, bool add) {                                                 \
-    for (int64_t i = 0; i < m; i++)                                                                          \
-      for (int64_t j = 0; j < n; j++) {                                                                      \
-        T sum = add ? out[i * ldo + j] : 0;                                                                  \
-        for (int64_t p = 0; p < k; p++)                                                                      \
-          sum += a[i * lda + p] * b[p * ldb + j];                                                            \
-        out[i * ldo + j] = sum;                                                                              \
-      }                                                                                                      \
+  NOINLINE static void single##suffix(const TfePanel *s, T *row, const T *a, const T *b) {                   \
+    int64_t step = s->step, ldb = s->ldb;                                                                    \
+    T c0 = start(row, s), c1 = start(row + 1, s), c2 = start(row + 2, s), c3 = start(row + 3, s);            \
+    T c4 = start(row + 4, s), c5 = start(row + 5, s), c6 = start(row + 6, s), c7 = start(row + 7, s);        \
+    for (int64_t p = s->k; p > 0; p--, a += step, b += ldb) {                                                \
+      T a0 = *a;                                                                                             \
+      c0 += a0 * b[0], c1 += a0 * b[1], c2 += a0 * b[2], c3 += a0 * b[3];                                    \
+      c4 += a0 * b[4], c5 += a0 * b[5], c6 += a0 * b[6], c7 += a0 * b[7];                                    \
+    }                                                                                                        \
+    put(row, c0, s), put(row + 1, c1, s), put(row + 2, c2, s), put(row + 3, c3, s);                          \
+    put(row + 4, c4, s), put(row + 5, c5, s), put(row + 6, c6, s), put(row + 7, c7, s);                      \
   }                                                                                                          \
                                                                                                              \
-  static void panel##suffix(T *out, int64_t ldo, const T *a, int64_t lda, const T *b, int64_t ldb,           \
-                            int64_t m, int64_t k, int64_t n, bool add) {                                     \
-    int64_t rows = m / 2 * 2, columns = n / 4 * 4;                                                           \
-    for (int64_t j = 0; j < columns; j += 4)                                                                 \
+  static inline void element##suffix(const TfePanel *s, T *out, const T *a, const T *b) {                    \
+    T c = start(out, s);                                                                                     \
+    for (int64_t p = s->k; p > 0; p--, a += s->step, b += s->ldb)                                            \
+      c += *a * *b;                                                                                          \
+    put(out, c, s);                                                                                          \
+  }                                                                                                          \
+                                                                                                             \
+  static void row##suffix(const TfePanel *s, T *out, const T *a, const T *b, int64_t n) {                    \
+    for (; n >= 8; n -= 8, out += 8, b += 8)                                                                 \
+      single##suffix(s, out, a, b);                                                                          \
+    for (; n > 0; n--, out++, b++)                                                                           \
+      element##suffix(s, out, a, b);                                                                         \
+  }                                                                                                          \
+                                                                                                             \
+  static void panel##suffix(const TfePanel *s) {                                                             \
+    T *out = s->out;                                                                                         \
+    const T *a = s->a, *b = s->b;                                                                            \
+    int64_t rows = s->m / 2 * 2, columns = s->n / 3 * 3;                                                     \
+    for (int64_t j = 0; j < columns; j += 3)                                                                 \
       for (int64_t i = 0; i < rows; i += 2)                                                                  \
-        block##suffix(out + i * ldo + j, ldo, a + i * lda, lda, b + j, ldb, k, add);                         \
-    edge##suffix(out + columns, ldo, a, lda, b + columns, ldb, rows, k, n - columns, add);                   \
-    edge##suffix(out + rows * ldo, ldo, a + rows * lda, lda, b, ldb, m - rows, k, n, add);                   \
+        pair##suffix(s, out + i * s->ldo + j, a + i * s->lda, b + j);                                        \
+    for (int64_t j = columns; j < s->n; j++)                                                                 \
+      for (int64_t i = 0; i < rows; i++)                                                                     \
+        element##suffix(s, out + i * s->ldo + j, a + i * s->lda, b + j);                                     \
+    if (rows < s->m)                                                                                         \
+      row##suffix(s, out + rows * s->ldo, a + rows * s->lda, b, s->n);                                       \
   }
 
-DEFINE_PANEL(, uint64_t)
-DEFINE_PANEL(_fixed, double)
+DEFINE_PANEL(, uint64_t, start_word, put_word)
+DEFINE_PANEL(_fixed, double, start_double, put_double)
 
-const TfeRing tfe_ring_c = {"c", 8, panel, panel_fixed};
+static void copy(uint64_t *out, int64_t ldo, const uint64_t *in, int64_t ldi, int64_t rows, int64_t n) {
+  for (; rows > 0; rows--, out += ldo, in += ldi)
+    memcpy(out, in, (size_t)n * sizeof *out);
+}
+
+const TfeRing tfe_ring_c = {"c", 6, panel, panel_fixed, copy, NULL, NULL};

@@ -170,6 +170,7 @@ static const struct {
   void (*run)(void);
 } families[] = {
     {"limits", bench_limits},
+    {"matmul", bench_matmul},
     {"prg", bench_prg},
     {"loop", bench_loop},
 };

@@ -49,6 +49,7 @@ limit_stream(int64_t bytes); /* bytes a second, read and written once, over a wo
 /* -- families --------------------------------------------------------------------------------------------------- */
 extern const char *bench_tfec; /* the compiler, for families that build programs */
 void bench_limits(void);
+void bench_matmul(void);
 void bench_prg(void);
 void bench_loop(void);
 

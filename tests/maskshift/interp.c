@@ -307,14 +307,14 @@ static void bilinear(Interp *in, const Op *op, int party, uint64_t *out) {
   Elem elem = op->type.elem;
   if (op->kind == OP_MATMUL) {
     if (elem == EL_RING)
-      tfe_matmul_ring(out, a, b, d[0], d[1], e[1], op->type.bits);
+      tfe_matmul_ring(out, a, b, d[0], d[1], e[1], op->type.bits, 0);
     else
       (elem == EL_FIXED ? tfe_matmul_fixed : tfe_matmul_int)(out, a, b, d[0], d[1], e[1]);
     return;
   }
-  int64_t dims[8] = {d[0], d[1], d[2], d[3], e[0], e[1], e[3], op->ints.count ? op->ints.data[0] : 0};
+  int64_t dims[9] = {d[0], d[1], d[2], d[3], e[0], e[1], e[3], op->ints.count ? op->ints.data[0] : 0, 1};
   if (elem == EL_RING)
-    tfe_conv2d_ring(out, a, b, dims, op->type.bits);
+    tfe_conv2d_ring(out, a, b, dims, op->type.bits, 0);
   else
     (elem == EL_FIXED ? tfe_conv2d_fixed : tfe_conv2d_int)(out, a, b, dims);
 }

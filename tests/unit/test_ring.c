@@ -1,6 +1,7 @@
 /* Matrix products and convolutions: every kernel table against plain loops, bit for bit. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -70,7 +71,7 @@ static void check_shape(int64_t m, int64_t k, int64_t n) {
   plain(want, a, b, m, k, n);
   plain_fixed(fwant, fa, fb, m, k, n);
   for (TfeCpu cpu = TFE_CPU_C; cpu <= tfe_cpu_best(); cpu++) {
-    tfe_ring_matmul(tfe_ring_of(cpu), got, a, b, m, k, n);
+    tfe_ring_matmul(tfe_ring_of(cpu), got, a, b, m, k, n, 64, TFE_SET);
     tfe_ring_matmul_fixed(tfe_ring_of(cpu), fgot, fa, fb, m, k, n);
     if (memcmp(got, want, (size_t)(m * n) * 8) != 0 || memcmp(fgot, fwant, (size_t)(m * n) * 8) != 0)
       fail_msg("%s differs at %ldx%ldx%ld", tfe_ring_of(cpu)->name, (long)m, (long)k, (long)n);
@@ -104,7 +105,7 @@ static void test_empty(void **unused) {
   for (TfeCpu cpu = TFE_CPU_C; cpu <= tfe_cpu_best(); cpu++)
     for (int64_t n = 1; n < 30; n++) {
       uint64_t *out = new_words(3 * n), *none = new_words(0);
-      tfe_ring_matmul(tfe_ring_of(cpu), out, none, none, 3, 0, n);
+      tfe_ring_matmul(tfe_ring_of(cpu), out, none, none, 3, 0, n, 64, TFE_SET);
       for (int64_t i = 0; i < 3 * n; i++)
         assert_int_equal(out[i], 0);
       free(out), free(none);
@@ -119,7 +120,7 @@ static void test_unaligned(void **unused) {
     for (int shift = 0; shift < 8; shift++) {
       plain(want, a + shift, b + 7 - shift, 7, 9, 31);
       uint64_t before = out[shift], after = out[shift + 1 + 7 * 31];
-      tfe_ring_matmul(tfe_ring_of(cpu), out + shift + 1, a + shift, b + 7 - shift, 7, 9, 31);
+      tfe_ring_matmul(tfe_ring_of(cpu), out + shift + 1, a + shift, b + 7 - shift, 7, 9, 31, 64, TFE_SET);
       assert_memory_equal(out + shift + 1, want, sizeof want);
       assert_true(out[shift] == before && out[shift + 1 + 7 * 31] == after);
     }
@@ -130,59 +131,113 @@ static int64_t at4(int64_t a, int64_t nb, int64_t b, int64_t nc, int64_t c, int6
   return ((a * nb + b) * nc + c) * nd + d;
 }
 
-static void plain_conv(uint64_t *out, double *fout, const uint64_t *x, const double *fx, const uint64_t *k,
-                       const double *fk, const int64_t *s) {
-  int64_t h = s[1], w = s[2], ci = s[3], kh = s[4], kw = s[5], co = s[6], pad = s[7];
-  int64_t ho = h + 2 * pad - kh + 1, wo = w + 2 * pad - kw + 1;
-  for (int64_t i = 0; i < s[0]; i++)
-    for (int64_t y = 0; y < ho; y++)
-      for (int64_t z = 0; z < wo; z++)
-        for (int64_t c = 0; c < co; c++) {
-          uint64_t sum = 0;
-          volatile double fsum = 0;
-          for (int64_t ky = 0; ky < kh; ky++)
-            for (int64_t kx = 0; kx < kw; kx++)
-              for (int64_t d = 0; d < ci; d++) {
-                int64_t iy = y + ky - pad, ix = z + kx - pad;
-                if (iy < 0 || iy >= h || ix < 0 || ix >= w)
-                  continue;
-                int64_t xi = at4(i, h, iy, w, ix, ci, d), ki = at4(ky, kw, kx, ci, d, co, c);
-                sum += x[xi] * k[ki];
-                volatile double product = fx[xi] * fk[ki];
-                fsum = fsum + product;
-              }
-          int64_t o = at4(i, ho, y, wo, z, co, c);
-          out[o] = sum;
-          fout[o] = fsum;
-        }
+/* One convolution and its gradients: y from x and kernel, x from y and kernel, kernel from x and y. */
+enum { X, K, Y };
+typedef struct Convolution {
+  int64_t dims[9], ho, wo, size[3];
+  uint64_t *words[3], *want, *got;
+  double *reals[3], *fwant, *fgot;
+} Convolution;
+
+static Convolution new_convolution(const int64_t *s) {
+  Convolution c = {.ho = s[1] + 2 * s[7] - s[4], .wo = s[2] + 2 * s[7] - s[5]};
+  bool none = c.ho < 0 || c.wo < 0;
+  memcpy(c.dims, s, sizeof c.dims);
+  c.ho = none ? 0 : c.ho / s[8] + 1;
+  c.wo = none ? 0 : c.wo / s[8] + 1;
+  c.size[X] = s[0] * s[1] * s[2] * s[3];
+  c.size[K] = s[4] * s[5] * s[3] * s[6];
+  c.size[Y] = s[0] * c.ho * c.wo * s[6];
+  for (int i = 0; i < 3; i++) {
+    c.words[i] = new_words(c.size[i]);
+    c.reals[i] = new_doubles(c.size[i]);
+  }
+  return c;
+}
+
+static void free_convolution(Convolution *c) {
+  for (int i = 0; i < 3; i++)
+    free(c->words[i]), free(c->reals[i]);
+}
+
+/* Adds one term, each step rounded. */
+static void term(Convolution *c, int64_t out, int a, int64_t at, int b, int64_t bt) {
+  volatile double product = c->reals[a][at] * c->reals[b][bt];
+  c->want[out] += c->words[a][at] * c->words[b][bt];
+  c->fwant[out] += product;
+}
+
+/* All terms of y at (image, i, j), x at (image, i stride + ky - pad, ..) and kernel, what: where the sum goes.
+ * ky and kx go downwards for the input, so that y goes upwards at every element. */
+static void terms_at(Convolution *c, int what, int64_t image, int64_t i, int64_t j, int64_t ky, int64_t kx) {
+  const int64_t *s = c->dims;
+  int64_t iy = i * s[8] + ky - s[7], ix = j * s[8] + kx - s[7];
+  if (iy < 0 || iy >= s[1] || ix < 0 || ix >= s[2])
+    return;
+  for (int64_t d = 0; d < s[3]; d++)
+    for (int64_t o = 0; o < s[6]; o++) {
+      int64_t x = at4(image, s[1], iy, s[2], ix, s[3], d), k = at4(ky, s[5], kx, s[3], d, s[6], o),
+              y = at4(image, c->ho, i, c->wo, j, s[6], o);
+      if (what == Y)
+        term(c, y, X, x, K, k);
+      else if (what == X)
+        term(c, x, Y, y, K, k);
+      else
+        term(c, k, X, x, Y, y);
+    }
+}
+
+static void plain_convolution(Convolution *c, int what) {
+  const int64_t *s = c->dims;
+  for (int64_t image = 0; image < s[0]; image++)
+    for (int64_t i = 0; i < c->ho; i++)
+      for (int64_t j = 0; j < c->wo; j++)
+        for (int64_t ky = 0; ky < s[4]; ky++)
+          for (int64_t kx = 0; kx < s[5]; kx++)
+            terms_at(c, what, image, i, j, ky, kx);
+}
+
+static void check_convolution(Convolution *c, int what, const TfeRing *ring, size_t number) {
+  static const TfeConv conv[3] = {TFE_CONV_INPUT, TFE_CONV_KERNEL, TFE_CONV};
+  int a = what == X ? Y : X, b = what == K ? Y : K;
+  tfe_ring_conv2d(ring, conv[what], c->got, c->words[a], c->words[b], c->dims, 64, TFE_SET);
+  tfe_ring_conv2d_fixed(ring, conv[what], c->fgot, c->reals[a], c->reals[b], c->dims);
+  size_t bytes = (size_t)c->size[what] * 8;
+  if (memcmp(c->got, c->want, bytes) != 0)
+    fail_msg("%s differs in convolution %zu, %d", ring->name, number, what);
+  if (memcmp(c->fgot, c->fwant, bytes) != 0)
+    fail_msg("%s differs in convolution %zu of doubles, %d", ring->name, number, what);
+}
+
+static void check_convolutions(const int64_t *dims, size_t number) {
+  Convolution c = new_convolution(dims);
+  for (int what = X; what <= Y; what++) {
+    c.want = calloc((size_t)c.size[what] + 1, 8), c.got = new_words(c.size[what]);
+    c.fwant = calloc((size_t)c.size[what] + 1, 8), c.fgot = new_doubles(c.size[what]);
+    plain_convolution(&c, what);
+    for (TfeCpu cpu = TFE_CPU_C; cpu <= tfe_cpu_best(); cpu++)
+      check_convolution(&c, what, tfe_ring_of(cpu), number);
+    free(c.want), free(c.got), free(c.fwant), free(c.fgot);
+  }
+  free_convolution(&c);
 }
 
 static void test_conv2d(void **unused) {
   (void)unused;
-  static const int64_t cases[][8] = {
-      /* n  h   w  ci kh kw co pad */
-      {1, 5, 5, 1, 3, 3, 1, 0},     {2, 6, 7, 3, 3, 2, 5, 1}, {1, 28, 28, 1, 5, 5, 20, 0},
-      {1, 12, 12, 20, 5, 5, 30, 2}, {1, 1, 1, 1, 1, 1, 1, 0}, {3, 4, 4, 2, 4, 4, 3, 0},
-      {1, 2, 2, 2, 5, 5, 3, 2},     {1, 3, 9, 1, 1, 9, 8, 0}, {1, 2, 3, 1, 3, 3, 2, 3},
-      {2, 8, 8, 1, 3, 3, 25, 1},    {0, 4, 4, 1, 2, 2, 1, 0}, {1, 2, 2, 1, 3, 3, 1, 0},
-      {1, 30, 30, 40, 3, 3, 50, 1},
+  static const int64_t cases[][9] = {
+      /* n  h   w  ci kh kw co pad stride */
+      {1, 5, 5, 1, 3, 3, 1, 0, 1},     {2, 6, 7, 3, 3, 2, 5, 1, 1},     {1, 28, 28, 1, 5, 5, 20, 0, 1},
+      {1, 12, 12, 20, 5, 5, 30, 2, 1}, {1, 1, 1, 1, 1, 1, 1, 0, 1},     {3, 4, 4, 2, 4, 4, 3, 0, 1},
+      {1, 2, 2, 2, 5, 5, 3, 2, 1},     {1, 3, 9, 1, 1, 9, 8, 0, 1},     {1, 2, 3, 1, 3, 3, 2, 3, 1},
+      {2, 8, 8, 1, 3, 3, 25, 1, 1},    {0, 4, 4, 1, 2, 2, 1, 0, 1},     {1, 2, 2, 1, 3, 3, 1, 0, 1},
+      {1, 30, 30, 40, 3, 3, 50, 1, 1}, {2, 7, 9, 2, 3, 3, 4, 1, 2},     {1, 8, 8, 3, 3, 2, 5, 0, 2},
+      {2, 9, 11, 2, 2, 2, 3, 0, 3},    {1, 10, 7, 4, 5, 4, 26, 2, 3},   {1, 4, 4, 1, 1, 1, 1, 0, 2},
+      {3, 6, 6, 8, 1, 1, 9, 0, 1},     {2, 6, 6, 3, 1, 1, 7, 2, 1},     {1, 3, 3, 2, 2, 2, 2, 4, 4},
+      {1, 2, 9, 1, 3, 3, 1, 0, 2},     {1, 16, 16, 33, 3, 3, 70, 1, 2}, {1, 3, 3, 300, 3, 3, 140, 1, 1},
+      {1, 40, 41, 3, 7, 7, 17, 3, 2},  {5, 4, 4, 16, 3, 3, 33, 1, 1},
   };
-  for (size_t t = 0; t < sizeof cases / sizeof *cases; t++) {
-    const int64_t *s = cases[t];
-    int64_t ho = s[1] + 2 * s[7] - s[4] + 1, wo = s[2] + 2 * s[7] - s[5] + 1;
-    int64_t nx = s[0] * s[1] * s[2] * s[3], nk = s[4] * s[5] * s[3] * s[6];
-    int64_t no = ho > 0 && wo > 0 ? s[0] * ho * wo * s[6] : 0;
-    uint64_t *x = new_words(nx), *k = new_words(nk), *want = new_words(no), *got = new_words(no);
-    double *fx = new_doubles(nx), *fk = new_doubles(nk), *fwant = new_doubles(no), *fgot = new_doubles(no);
-    plain_conv(want, fwant, x, fx, k, fk, s);
-    for (TfeCpu cpu = TFE_CPU_C; cpu <= tfe_cpu_best(); cpu++) {
-      tfe_ring_conv2d(tfe_ring_of(cpu), got, x, k, s);
-      tfe_ring_conv2d_fixed(tfe_ring_of(cpu), fgot, fx, fk, s);
-      if (memcmp(got, want, (size_t)no * 8) != 0 || memcmp(fgot, fwant, (size_t)no * 8) != 0)
-        fail_msg("%s differs in convolution %zu", tfe_ring_of(cpu)->name, t);
-    }
-    free(x), free(k), free(want), free(got), free(fx), free(fk), free(fwant), free(fgot);
-  }
+  for (size_t t = 0; t < sizeof cases / sizeof *cases; t++)
+    check_convolutions(cases[t], t);
 }
 
 static void test_narrow_rings(void **unused) {
@@ -196,11 +251,11 @@ static void test_narrow_rings(void **unused) {
     for (int i = 0; i < 35; i++)
       b[i] = next() & mask;
     plain(want, a, b, 6, 7, 5);
-    tfe_matmul_ring(got, a, b, 6, 7, 5, bits[t]);
+    tfe_matmul_ring(got, a, b, 6, 7, 5, bits[t], 0);
     for (int i = 0; i < 30; i++)
       assert_int_equal(got[i], want[i] & mask);
-    static const int64_t dims[8] = {1, 6, 7, 1, 5, 7, 1, 0}; /* out [1, 2, 1, 1] */
-    tfe_conv2d_ring(got, a, b, dims, bits[t]);
+    static const int64_t dims[9] = {1, 6, 7, 1, 5, 7, 1, 0, 1}; /* out [1, 2, 1, 1] */
+    tfe_conv2d_ring(got, a, b, dims, bits[t], 0);
     uint64_t sum = 0;
     for (int i = 0; i < 35; i++)
       sum += a[i] * b[i];
@@ -219,7 +274,7 @@ static void test_signed_and_real(void **unused) {
   double fgot[4];
   tfe_matmul_fixed((uint64_t *)fgot, (const uint64_t *)fa, (const uint64_t *)fb, 2, 2, 2);
   assert_memory_equal(fgot, fwant, sizeof fwant);
-  static const int64_t dims[8] = {1, 2, 2, 1, 2, 2, 1, 0};
+  static const int64_t dims[9] = {1, 2, 2, 1, 2, 2, 1, 0, 1};
   tfe_conv2d_fixed((uint64_t *)fgot, (const uint64_t *)fa, (const uint64_t *)fb, dims);
   assert_true(fgot[0] == 0.5 + 2 - 6 + 1);
   tfe_conv2d_int((uint64_t *)got, (const uint64_t *)a, (const uint64_t *)b, dims);
