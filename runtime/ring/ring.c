@@ -134,17 +134,105 @@ void tfe_matmul_fixed(uint64_t *out, const uint64_t *a, const uint64_t *b, int64
   tfe_ring_matmul_fixed(tfe_ring(), (double *)out, (const double *)a, (const double *)b, m, k, n);
 }
 
-void tfe_conv2d_ring(uint64_t *out, const uint64_t *x, const uint64_t *kernel, const int64_t *dims,
-                     int64_t bits) {
-  tfe_ring_conv2d(tfe_ring(), out, x, kernel, dims);
-  int64_t ho = dims[1] + 2 * dims[7] - dims[4] + 1, wo = dims[2] + 2 * dims[7] - dims[5] + 1;
-  mask_all(out, ho > 0 && wo > 0 ? dims[0] * ho * wo * dims[6] : 0, bits);
+/* ---- convolutions of any stride, and their gradients ----------------------------------------------------- */
+
+typedef enum ConvRole { CONV_RESULT, CONV_INPUT, CONV_KERNEL } ConvRole;
+
+static int64_t conv_extent(int64_t size, int64_t kernel, int64_t pad, int64_t stride) {
+  return size + 2 * pad < kernel ? 0 : (size + 2 * pad - kernel) / stride + 1;
 }
 
-void tfe_conv2d_int(uint64_t *out, const uint64_t *x, const uint64_t *kernel, const int64_t *dims) {
-  tfe_ring_conv2d(tfe_ring(), out, x, kernel, dims);
+/* Elements of what has that role. */
+static int64_t conv_count(const int64_t *d, ConvRole role) {
+  if (role == CONV_INPUT)
+    return d[0] * d[1] * d[2] * d[3];
+  if (role == CONV_KERNEL)
+    return d[4] * d[5] * d[3] * d[6];
+  return d[0] * conv_extent(d[1], d[4], d[7], d[8]) * conv_extent(d[2], d[5], d[7], d[8]) * d[6];
 }
 
-void tfe_conv2d_fixed(uint64_t *out, const uint64_t *x, const uint64_t *kernel, const int64_t *dims) {
-  tfe_ring_conv2d_fixed(tfe_ring(), (double *)out, (const double *)x, (const double *)kernel, dims);
+/* out += the product of a and b for one window's place and one place of the kernel: co results y, ci inputs x, ci by co
+ * elements of the kernel k, of which one is out. In this order windows outside, places of the kernel inside. */
+#define DEFINE_CONV(suffix, T)                                                                               \
+  static void conv_term##suffix(ConvRole role, T *out, const T *a, const T *b, int64_t y, int64_t x,         \
+                                int64_t k, int64_t ci, int64_t co) {                                         \
+    for (int64_t c = 0; c < ci; c++)                                                                         \
+      for (int64_t f = 0; f < co; f++) {                                                                     \
+        int64_t w = k + c * co + f;                                                                          \
+        if (role == CONV_RESULT)                                                                             \
+          out[y + f] += a[x + c] * b[w];                                                                     \
+        else if (role == CONV_INPUT)                                                                         \
+          out[x + c] += a[y + f] * b[w];                                                                     \
+        else                                                                                                 \
+          out[w] += a[x + c] * b[y + f];                                                                     \
+      }                                                                                                      \
+  }                                                                                                          \
+                                                                                                             \
+  static void conv_window##suffix(ConvRole role, T *out, const T *a, const T *b, const int64_t *d,           \
+                                  int64_t image, int64_t row, int64_t column, int64_t y) {                   \
+    for (int64_t i = 0; i < d[4]; i++)                                                                       \
+      for (int64_t j = 0; j < d[5]; j++)                                                                     \
+        if (row + i >= 0 && row + i < d[1] && column + j >= 0 && column + j < d[2])                          \
+          conv_term##suffix(role, out, a, b, y, ((image * d[1] + row + i) * d[2] + column + j) * d[3],       \
+                            (i * d[5] + j) * d[3] * d[6], d[3], d[6]);                                       \
+  }                                                                                                          \
+                                                                                                             \
+  static void conv##suffix(ConvRole role, T *out, const T *a, const T *b, const int64_t *d) {                \
+    int64_t ho = conv_extent(d[1], d[4], d[7], d[8]), wo = conv_extent(d[2], d[5], d[7], d[8]);              \
+    memset(out, 0, (size_t)conv_count(d, role) * sizeof(T));                                                 \
+    for (int64_t image = 0; image < d[0]; image++)                                                           \
+      for (int64_t i = 0; i < ho; i++)                                                                       \
+        for (int64_t j = 0; j < wo; j++)                                                                     \
+          conv_window##suffix(role, out, a, b, d, image, i *d[8] - d[7], j * d[8] - d[7],                    \
+                              ((image * ho + i) * wo + j) * d[6]);                                           \
+  }
+
+DEFINE_CONV(_ring, uint64_t)
+DEFINE_CONV(_real, double)
+
+void tfe_conv2d_int(uint64_t *out, const uint64_t *x, const uint64_t *k, const int64_t *dims) {
+  if (dims[8] == 1)
+    tfe_ring_conv2d(tfe_ring(), out, x, k, dims);
+  else
+    conv_ring(CONV_RESULT, out, x, k, dims);
+}
+
+void tfe_conv2d_ring(uint64_t *out, const uint64_t *x, const uint64_t *k, const int64_t *dims, int64_t bits) {
+  tfe_conv2d_int(out, x, k, dims);
+  mask_all(out, conv_count(dims, CONV_RESULT), bits);
+}
+
+void tfe_conv2d_fixed(uint64_t *out, const uint64_t *x, const uint64_t *k, const int64_t *dims) {
+  if (dims[8] == 1)
+    tfe_ring_conv2d_fixed(tfe_ring(), (double *)out, (const double *)x, (const double *)k, dims);
+  else
+    conv_real(CONV_RESULT, (double *)out, (const double *)x, (const double *)k, dims);
+}
+
+void tfe_conv2d_input_int(uint64_t *out, const uint64_t *dy, const uint64_t *k, const int64_t *dims) {
+  conv_ring(CONV_INPUT, out, dy, k, dims);
+}
+
+void tfe_conv2d_input_ring(uint64_t *out, const uint64_t *dy, const uint64_t *k, const int64_t *dims,
+                           int64_t bits) {
+  conv_ring(CONV_INPUT, out, dy, k, dims);
+  mask_all(out, conv_count(dims, CONV_INPUT), bits);
+}
+
+void tfe_conv2d_input_fixed(uint64_t *out, const uint64_t *dy, const uint64_t *k, const int64_t *dims) {
+  conv_real(CONV_INPUT, (double *)out, (const double *)dy, (const double *)k, dims);
+}
+
+void tfe_conv2d_kernel_int(uint64_t *out, const uint64_t *x, const uint64_t *dy, const int64_t *dims) {
+  conv_ring(CONV_KERNEL, out, x, dy, dims);
+}
+
+void tfe_conv2d_kernel_ring(uint64_t *out, const uint64_t *x, const uint64_t *dy, const int64_t *dims,
+                            int64_t bits) {
+  conv_ring(CONV_KERNEL, out, x, dy, dims);
+  mask_all(out, conv_count(dims, CONV_KERNEL), bits);
+}
+
+void tfe_conv2d_kernel_fixed(uint64_t *out, const uint64_t *x, const uint64_t *dy, const int64_t *dims) {
+  conv_real(CONV_KERNEL, (double *)out, (const double *)x, (const double *)dy, dims);
 }

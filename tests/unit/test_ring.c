@@ -199,7 +199,7 @@ static void test_narrow_rings(void **unused) {
     tfe_matmul_ring(got, a, b, 6, 7, 5, bits[t]);
     for (int i = 0; i < 30; i++)
       assert_int_equal(got[i], want[i] & mask);
-    static const int64_t dims[8] = {1, 6, 7, 1, 5, 7, 1, 0}; /* out [1, 2, 1, 1] */
+    static const int64_t dims[9] = {1, 6, 7, 1, 5, 7, 1, 0, 1}; /* out [1, 2, 1, 1] */
     tfe_conv2d_ring(got, a, b, dims, bits[t]);
     uint64_t sum = 0;
     for (int i = 0; i < 35; i++)
@@ -219,7 +219,7 @@ static void test_signed_and_real(void **unused) {
   double fgot[4];
   tfe_matmul_fixed((uint64_t *)fgot, (const uint64_t *)fa, (const uint64_t *)fb, 2, 2, 2);
   assert_memory_equal(fgot, fwant, sizeof fwant);
-  static const int64_t dims[8] = {1, 2, 2, 1, 2, 2, 1, 0};
+  static const int64_t dims[9] = {1, 2, 2, 1, 2, 2, 1, 0, 1};
   tfe_conv2d_fixed((uint64_t *)fgot, (const uint64_t *)fa, (const uint64_t *)fb, dims);
   assert_true(fgot[0] == 0.5 + 2 - 6 + 1);
   tfe_conv2d_int((uint64_t *)got, (const uint64_t *)a, (const uint64_t *)b, dims);
