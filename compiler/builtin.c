@@ -3,7 +3,7 @@
 
 #include "tensor.h"
 
-enum { MOST_PARAMETERS = 4 };
+enum { MOST_PARAMETERS = 6 };
 
 /* Arguments by parameter, and those of the `...` parameter. */
 typedef struct Bound {
@@ -547,21 +547,91 @@ static const Value *builtin_float(Checker *cx, const Bound *b) {
   return tensor_to_fixed(cx, x, b->at);
 }
 
+/* An int known while compiling, `least` or more; `least` if it is not given. */
+static bool conv_argument(Checker *cx, const Bound *b, int i, const char *what, int64_t least, int64_t *out) {
+  *out = least;
+  if (!b->arg[i])
+    return true;
+  if (!known_int(cx, b, i, what, out))
+    return false;
+  if (*out >= least)
+    return true;
+  CHECK_DIAG(cx, E0219, b->arg[i]->expr->span, b->builtin->name,
+             arena_printf(cx->arena, "%s of %" PRId64 " or more", what, least),
+             arena_printf(cx->arena, "%" PRId64, *out));
+  return false;
+}
+
+/* Padding and stride, the parameters from i on. */
+static bool conv_arguments(Checker *cx, const Bound *b, int i, int64_t ints[2]) {
+  return conv_argument(cx, b, i, "a padding", 0, &ints[0]) &&
+         conv_argument(cx, b, i + 1, "a stride", 1, &ints[1]);
+}
+
 static const Value *builtin_conv2d(Checker *cx, const Bound *b) {
   const Value *x = number_arg(cx, b, 0), *k = number_arg(cx, b, 1);
-  int64_t pad = 0;
+  int64_t ints[2];
   Shape shape;
-  if (x->kind != VAL_TENSOR || k->kind != VAL_TENSOR ||
-      (b->arg[2] && !known_int(cx, b, 2, "the padding", &pad)))
+  if (x->kind != VAL_TENSOR || k->kind != VAL_TENSOR || !conv_arguments(cx, b, 2, ints))
     return POISON;
   if (x->shape.rank != 4)
     return needs(cx, b, b->arg[0], "images [n, h, w, channels]", x);
-  if (k->shape.rank != 4 || !shape_conv2d(&x->shape, &k->shape, pad, &shape))
+  if (!shape_conv2d(&x->shape, &k->shape, ints[0], ints[1], &shape))
     return needs(cx, b, b->arg[1],
                  arena_printf(cx->arena, "a kernel [kh, kw, %" PRId64 ", co] that fits into the image",
                               x->shape.dim[3]),
                  k);
-  return tensor_conv2d(cx, x, k, pad, shape, b->call->expr, b->at);
+  return tensor_conv2d(cx, OP_CONV2D, x, k, ints, shape, b->at);
+}
+
+/* A gradient of conv2d(image, kernel): dy, the operand dy_index, must have the shape of its result. */
+static const Value *conv_gradient(Checker *cx, const Bound *b, OpKind kind, const Value *const *v,
+                                  const Shape *image, const Shape *kernel, const int64_t *ints) {
+  int dy = kind == OP_CONV2D_INPUT ? 0 : 1;
+  Shape shape;
+  if (!shape_conv2d(image, kernel, ints[0], ints[1], &shape))
+    return needs(cx, b, b->arg[1 - dy],
+                 arena_printf(cx->arena, "the other operand of a convolution of %s with %s",
+                              shape_text(cx->arena, image), shape_text(cx->arena, kernel)),
+                 v[1 - dy]);
+  if (!shape_equal(&shape, &v[dy]->shape))
+    return needs(cx, b, b->arg[dy],
+                 arena_printf(cx->arena, "the shape %s of the convolution", shape_text(cx->arena, &shape)),
+                 v[dy]);
+  return tensor_conv2d(cx, kind, v[0], v[1], ints, kind == OP_CONV2D_INPUT ? *image : *kernel, b->at);
+}
+
+/* Operands, two sizes, padding and stride; false: reported. */
+static bool conv_gradient_arguments(Checker *cx, const Bound *b, const Value **v, int64_t *sizes,
+                                    int64_t *ints) {
+  bool ok = true;
+  for (int i = 0; i < 2; i++) {
+    v[i] = number_arg(cx, b, i);
+    if (v[i]->kind != VAL_TENSOR || !known_int(cx, b, 2 + i, "the size of a tensor", &sizes[i]))
+      return false;
+    ok = ok && v[i]->shape.rank == 4;
+    if (v[i]->shape.rank != 4)
+      needs(cx, b, b->arg[i], "four axes", v[i]);
+  }
+  return ok && conv_arguments(cx, b, 4, ints);
+}
+
+static const Value *builtin_conv2d_input(Checker *cx, const Bound *b) {
+  const Value *v[2];
+  int64_t sizes[2], ints[2];
+  if (!conv_gradient_arguments(cx, b, v, sizes, ints))
+    return POISON;
+  Shape image = {.rank = 4, .dim = {v[0]->shape.dim[0], sizes[0], sizes[1], v[1]->shape.dim[2]}};
+  return conv_gradient(cx, b, OP_CONV2D_INPUT, v, &image, &v[1]->shape, ints);
+}
+
+static const Value *builtin_conv2d_kernel(Checker *cx, const Bound *b) {
+  const Value *v[2];
+  int64_t sizes[2], ints[2];
+  if (!conv_gradient_arguments(cx, b, v, sizes, ints))
+    return POISON;
+  Shape kernel = {.rank = 4, .dim = {sizes[0], sizes[1], v[0]->shape.dim[3], v[1]->shape.dim[3]}};
+  return conv_gradient(cx, b, OP_CONV2D_KERNEL, v, &v[0]->shape, &kernel, ints);
 }
 
 /* ---- randomness ---------------------------------------------------------------------------------------- */

@@ -341,6 +341,8 @@ static bool takes_round(const Op *op) {
   case OP_MUL:
   case OP_MATMUL:
   case OP_CONV2D:
+  case OP_CONV2D_INPUT:
+  case OP_CONV2D_KERNEL:
   case OP_DIV: return secret == 2;
   case OP_LT:
   case OP_LE:

@@ -192,14 +192,17 @@ static void emit_matmul(Emitter *e, const Op *op) {
 }
 
 static void emit_conv2d(Emitter *e, const Op *op) {
-  const int64_t *x = op->args.data[0]->type.shape.dim, *k = op->args.data[1]->type.shape.dim;
-  int64_t sizes[9] = {x[0], x[1], x[2], x[3], k[0], k[1], k[3], op->ints.data[0], 1};
-  LLVMValueRef a[] = {emit_address(e, op),        arg(e, op, 0), arg(e, op, 1), emit_i64_array(e, sizes, 9),
+  static const AbiFunction of[3][3] = {
+      {ABI_tfe_conv2d_ring, ABI_tfe_conv2d_fixed, ABI_tfe_conv2d_int},
+      {ABI_tfe_conv2d_input_ring, ABI_tfe_conv2d_input_fixed, ABI_tfe_conv2d_input_int},
+      {ABI_tfe_conv2d_kernel_ring, ABI_tfe_conv2d_kernel_fixed, ABI_tfe_conv2d_kernel_int}};
+  int what = op->kind == OP_CONV2D_INPUT ? 1 : op->kind == OP_CONV2D_KERNEL ? 2 : 0;
+  bool ring = op->type.elem == EL_RING;
+  int64_t sizes[CONV_SIZES];
+  ir_conv_sizes(op, sizes);
+  LLVMValueRef a[] = {emit_address(e, op), arg(e, op, 0), arg(e, op, 1), emit_i64_array(e, sizes, CONV_SIZES),
                       emit_i64(e, op->type.bits), emit_i64(e, 0)};
-  if (op->type.elem == EL_RING)
-    emit_call(e, ABI_tfe_conv2d_ring, a, 6);
-  else
-    emit_call(e, op->type.elem == EL_FIXED ? ABI_tfe_conv2d_fixed : ABI_tfe_conv2d_int, a, 4);
+  emit_call(e, of[what][ring ? 0 : op->type.elem == EL_FIXED ? 1 : 2], a, ring ? 6 : 4);
 }
 
 /* ---- rings ----------------------------------------------------------------------------------- */
@@ -368,7 +371,9 @@ void emit_op(Emitter *e, Op *op) {
   case OP_ANY:
   case OP_ALL: emit_reduce(e, op); return;
   case OP_MATMUL: emit_matmul(e, op); return;
-  case OP_CONV2D: emit_conv2d(e, op); return;
+  case OP_CONV2D:
+  case OP_CONV2D_INPUT:
+  case OP_CONV2D_KERNEL: emit_conv2d(e, op); return;
   case OP_RANDOM:
     emit_random(e, op, emit_address(e, op), emit_i64(e, 0), count_of(e, op), LLVMConstNull(e->ptr));
     return;

@@ -300,6 +300,35 @@ static const uint64_t *fold_matmul(Arena *a, const Value *x, const Value *y, Ele
   return out;
 }
 
+static const uint64_t *all_elements(Arena *a, const Value *v, Elem elem) {
+  int64_t n = shape_count(&v->shape);
+  uint64_t *out = ARENA_ARRAY(a, uint64_t, n + 1);
+  for (int64_t i = 0; i < n; i++)
+    out[i] = elem == EL_FIXED ? from_double(value_number(v, i)) : value_bits(v, i);
+  return out;
+}
+
+static const uint64_t *fold_conv(Arena *a, OpKind kind, const Value *const *v, const int64_t *ints, Elem elem,
+                                 const Shape *shape) {
+  const Shape *x = kind == OP_CONV2D_INPUT ? shape : &v[0]->shape;
+  const Shape *k = kind == OP_CONV2D_KERNEL ? shape : &v[1]->shape;
+  const Shape *y = kind == OP_CONV2D ? shape : &v[kind == OP_CONV2D_KERNEL]->shape;
+  const int64_t sizes[CONV_SIZES] = {x->dim[0], x->dim[1], x->dim[2], x->dim[3], k->dim[0],
+                                     k->dim[1], k->dim[3], ints[0],   ints[1]};
+  bool fixed = elem == EL_FIXED;
+  if (shape_count(y) * k->dim[0] * k->dim[1] * k->dim[2] > MOST_WORK)
+    return NULL;
+  uint64_t *out = ARENA_ARRAY(a, uint64_t, shape_count(shape) + 1);
+  const uint64_t *l = all_elements(a, v[0], elem), *r = all_elements(a, v[1], elem);
+  if (kind == OP_CONV2D)
+    (fixed ? tfe_conv2d_fixed : tfe_conv2d_int)(out, l, r, sizes);
+  else if (kind == OP_CONV2D_INPUT)
+    (fixed ? tfe_conv2d_input_fixed : tfe_conv2d_input_int)(out, l, r, sizes);
+  else
+    (fixed ? tfe_conv2d_kernel_fixed : tfe_conv2d_kernel_int)(out, l, r, sizes);
+  return out;
+}
+
 /* ---- the one entry ------------------------------------------------------------------------------------- */
 
 static const Value *fold_ew(Arena *a, OpKind kind, const Value *const *v, int count, Elem elem,
@@ -360,6 +389,9 @@ const Value *fold_op(Arena *a, OpKind kind, const Value *const *v, int count, co
   case OP_CONCAT: data = fold_concat(a, v, count, (int)ints[0], shape); break;
   case OP_UPDATE: data = count == 2 ? fold_update(a, v, ints) : NULL; break;
   case OP_MATMUL: data = fold_matmul(a, v[0], v[1], elem); break;
+  case OP_CONV2D:
+  case OP_CONV2D_INPUT:
+  case OP_CONV2D_KERNEL: data = fold_conv(a, kind, v, ints, elem, shape); break;
   case OP_SUM:
   case OP_RMAX:
   case OP_RMIN:

@@ -241,6 +241,14 @@ uint64_t ir_fixed_bits(double v) {
   return bits;
 }
 
+void ir_conv_sizes(const Op *op, int64_t sizes[CONV_SIZES]) {
+  const Op *x = op->kind == OP_CONV2D_INPUT ? op : op->args.data[0];
+  const Op *k = op->kind == OP_CONV2D_KERNEL ? op : op->args.data[1];
+  const int64_t *xs = x->type.shape.dim, *ks = k->type.shape.dim;
+  memcpy(sizes, xs, 4 * sizeof *sizes);
+  memcpy(sizes + 4, (int64_t[]){ks[0], ks[1], ks[3], op->ints.data[0], op->ints.data[1]}, 5 * sizeof *sizes);
+}
+
 bool ir_is_splat(const Op *op, uint64_t *bits) {
   if (op->kind != OP_CONST || op->data_count < 1)
     return false;

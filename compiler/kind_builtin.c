@@ -173,9 +173,10 @@ static int sum_bits(const Kind *x) {
   int64_t terms = 1;
   if (joint->kind == OP_MATMUL)
     terms = joint->args.data[0]->type.shape.dim[1];
-  else if (joint->kind == OP_CONV2D) {
-    const Shape *k = &joint->args.data[1]->type.shape;
-    terms = k->dim[0] * k->dim[1] * k->dim[2];
+  else if (op_info[joint->kind].class == OPC_BILINEAR) {
+    const int64_t *y = joint->args.data[1]->type.shape.dim;
+    terms = y[0] * y[1] *
+            (joint->kind == OP_CONV2D_INPUT ? y[3] : y[2]); /* y of CONV2D_KERNEL: its result's gradient */
   }
   int bits = 0;
   while ((INT64_C(1) << bits) < terms)

@@ -158,7 +158,7 @@ static bool result_type(Kind *x, Span at, OpKind k, Val *args, int count, IrType
   if (rings) {
     for (int i = first + 1; i < count; i++) {
       const IrType *b = &args[i].op->type;
-      bool product = k == OP_MUL || k == OP_MATMUL || k == OP_CONV2D;
+      bool product = k == OP_MUL || op_info[k].class == OPC_BILINEAR;
       bool raw = b->shape.rank == 0 && args[i].op->kind == OP_CONST;
       bool raw_a = a->shape.rank == 0 && args[first].op->kind == OP_CONST;
       if (product)

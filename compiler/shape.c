@@ -35,12 +35,15 @@ bool shape_matmul(const Shape *a, const Shape *b, Shape *out) {
   return true;
 }
 
-bool shape_conv2d(const Shape *x, const Shape *k, int64_t pad, Shape *out) {
-  if (x->rank != 4 || k->rank != 4 || x->dim[3] != k->dim[2] || pad < 0)
+static const int64_t LARGEST_PADDING = INT64_C(1) << 32;
+
+bool shape_conv2d(const Shape *x, const Shape *k, int64_t pad, int64_t stride, Shape *out) {
+  if (x->rank != 4 || k->rank != 4 || x->dim[3] != k->dim[2] || pad < 0 || pad > LARGEST_PADDING ||
+      stride < 1)
     return false;
-  int64_t h = x->dim[1] + 2 * pad - k->dim[0] + 1, w = x->dim[2] + 2 * pad - k->dim[1] + 1;
-  *out = (Shape){.rank = 4, .dim = {x->dim[0], h, w, k->dim[3]}};
-  return h > 0 && w > 0;
+  int64_t h = x->dim[1] + 2 * pad - k->dim[0], w = x->dim[2] + 2 * pad - k->dim[1];
+  *out = (Shape){.rank = 4, .dim = {x->dim[0], h / stride + 1, w / stride + 1, k->dim[3]}};
+  return h >= 0 && w >= 0;
 }
 
 bool shape_reduce(const Shape *x, int64_t axis, Shape *out) {

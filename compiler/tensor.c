@@ -528,10 +528,9 @@ const Value *tensor_matmul(Checker *cx, const Value *x, const Value *y, Shape sh
   return bilinear(cx, OP_MATMUL, x, y, NULL, 0, shape, at);
 }
 
-const Value *tensor_conv2d(Checker *cx, const Value *x, const Value *k, int64_t pad, Shape shape,
-                           const Expr *e, Span at) {
-  (void)e;
-  return bilinear(cx, OP_CONV2D, x, k, &pad, 1, shape, at);
+const Value *tensor_conv2d(Checker *cx, OpKind kind, const Value *x, const Value *y, const int64_t ints[2],
+                           Shape shape, Span at) {
+  return bilinear(cx, kind, x, y, ints, 2, shape, at);
 }
 
 /* ---- reductions ---------------------------------------------------------------------------------------- */

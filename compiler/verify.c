@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "project.h"
+#include "shape.h"
 
 typedef struct Verifier {
   const Program *p;
@@ -241,6 +242,23 @@ static void check_reduce(Verifier *v, const Op *op) {
     check_like_result(v, op, 0);
 }
 
+static void check_conv(Verifier *v, const Op *op) {
+  const Op *x = op->args.data[0], *k = op->args.data[1], *y = op;
+  REQUIRE(op->ints.count == 2, "needs padding and stride");
+  if (v->error)
+    return;
+  if (op->kind == OP_CONV2D_INPUT) {
+    y = x;
+    x = op;
+  } else if (op->kind == OP_CONV2D_KERNEL) {
+    y = k;
+    k = op;
+  }
+  Shape shape;
+  bool fits = shape_conv2d(&x->type.shape, &k->type.shape, op->ints.data[0], op->ints.data[1], &shape);
+  REQUIRE(fits && shape_equal(&shape, &y->type.shape), "sizes do not fit");
+}
+
 static void check_bilinear(Verifier *v, const Op *op) {
   const int64_t *a = type_of(op, 0)->shape.dim, *b = type_of(op, 1)->shape.dim, *c = op->type.shape.dim;
   int rank = op->kind == OP_MATMUL ? 2 : 4;
@@ -255,12 +273,7 @@ static void check_bilinear(Verifier *v, const Op *op) {
     REQUIRE(a[1] == b[0] && c[0] == a[0] && c[1] == b[1], "sizes do not fit");
     return;
   }
-  REQUIRE(op->ints.count == 1 && op->ints.data[0] >= 0, "needs its padding");
-  if (v->error)
-    return;
-  int64_t pad = 2 * op->ints.data[0];
-  REQUIRE(a[3] == b[2] && c[0] == a[0] && c[3] == b[3], "sizes do not fit");
-  REQUIRE(c[1] == a[1] + pad - b[0] + 1 && c[2] == a[2] + pad - b[1] + 1, "wrong height or width");
+  check_conv(v, op);
 }
 
 static void check_const(Verifier *v, const Op *op) {

@@ -300,6 +300,23 @@ static void reduce(Interp *in, const Op *op, int party, uint64_t *out) {
   }
 }
 
+typedef void ConvRing(uint64_t *, const uint64_t *, const uint64_t *, const int64_t *, int64_t, int64_t);
+typedef void ConvClear(uint64_t *, const uint64_t *, const uint64_t *, const int64_t *);
+
+static ConvRing *conv_ring(OpKind kind) {
+  return kind == OP_CONV2D         ? tfe_conv2d_ring
+         : kind == OP_CONV2D_INPUT ? tfe_conv2d_input_ring
+                                   : tfe_conv2d_kernel_ring;
+}
+
+static ConvClear *conv_clear(OpKind kind, bool fixed) {
+  if (kind == OP_CONV2D)
+    return fixed ? tfe_conv2d_fixed : tfe_conv2d_int;
+  if (kind == OP_CONV2D_INPUT)
+    return fixed ? tfe_conv2d_input_fixed : tfe_conv2d_input_int;
+  return fixed ? tfe_conv2d_kernel_fixed : tfe_conv2d_kernel_int;
+}
+
 static void bilinear(Interp *in, const Op *op, int party, uint64_t *out) {
   const Op *x = op->args.data[0], *y = op->args.data[1];
   const uint64_t *a = value(in, x, party), *b = value(in, y, party);
@@ -312,11 +329,12 @@ static void bilinear(Interp *in, const Op *op, int party, uint64_t *out) {
       (elem == EL_FIXED ? tfe_matmul_fixed : tfe_matmul_int)(out, a, b, d[0], d[1], e[1]);
     return;
   }
-  int64_t dims[9] = {d[0], d[1], d[2], d[3], e[0], e[1], e[3], op->ints.count ? op->ints.data[0] : 0, 1};
+  int64_t sizes[CONV_SIZES];
+  ir_conv_sizes(op, sizes);
   if (elem == EL_RING)
-    tfe_conv2d_ring(out, a, b, dims, op->type.bits, 0);
+    conv_ring(op->kind)(out, a, b, sizes, op->type.bits, 0);
   else
-    (elem == EL_FIXED ? tfe_conv2d_fixed : tfe_conv2d_int)(out, a, b, dims);
+    conv_clear(op->kind, elem == EL_FIXED)(out, a, b, sizes);
 }
 
 /* ---- one operation at one party -------------------------------------------------------------------- */
