@@ -5,9 +5,11 @@
 
 #include <assert.h>
 #include <llvm-c/Analysis.h>
+#include <llvm-c/Support.h>
 #include <llvm-c/Target.h>
 #include <llvm-c/TargetMachine.h>
 #include <llvm-c/Transforms/PassBuilder.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "../runtime/include/program.h"
@@ -308,7 +310,24 @@ static const char *kept_message(Arena *a, char *message) {
   return text;
 }
 
+static void set_options(void) {
+  static const char *const words[] = {"tfec", "-disable-cgp-select2branch", "-disable-select-optimize",
+#if defined(__x86_64__)
+                                      "-x86-cmov-converter=false"
+#endif
+  };
+  LLVMParseCommandLineOptions(sizeof words / sizeof *words, words, NULL);
+}
+
+/* LLVM makes selects of products with a bit, and branches of selects where it hopes that they are faster: on
+ * shares and masks, which must not show (tests/secret). So selects stay. The options are the process's. */
+static void keep_selects(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, set_options);
+}
+
 static const char *make_machine(Arena *a, int level, LLVMTargetMachineRef *machine) {
+  keep_selects();
   LLVMInitializeNativeTarget();
   LLVMInitializeNativeAsmPrinter();
   char *triple = LLVMGetDefaultTargetTriple(), *message = NULL;

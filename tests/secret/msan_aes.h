@@ -1,0 +1,47 @@
+/* For MemorySanitizer, included before every file of the runtime: a block of AES is secret in all its bits
+ * after a round if one of them was. Left to itself it follows the rounds bit by bit, and so would take the
+ * control bits of a tree's nodes for public: they are always cleared before a node is hashed.
+ *
+ * Of instructions whose operands differ in type, as vpternlog's do, it knows some; the others it wants to be
+ * public altogether, and what it then reports is not true. Such a one is to be put here in the same way, by
+ * instructions that it knows. */
+#ifndef TFE_MSAN_AES_H
+#define TFE_MSAN_AES_H
+
+#if defined(__AES__)
+#include <immintrin.h>
+#include <sanitizer/msan_interface.h>
+
+static inline void msan_aes_spread(void *blocks, int n) {
+  for (char *block = blocks; n > 0; n--, block += 16)
+    if (__msan_test_shadow(block, 16) >= 0)
+      __msan_poison(block, 16);
+}
+
+static inline __m128i msan_aes_1(__m128i block) {
+  msan_aes_spread(&block, 1);
+  return block;
+}
+#define _mm_aesenc_si128(block, key) msan_aes_1(_mm_aesenc_si128(block, key))
+#define _mm_aesenclast_si128(block, key) msan_aes_1(_mm_aesenclast_si128(block, key))
+
+#if defined(__VAES__)
+static inline __m256i msan_aes_2(__m256i blocks) {
+  msan_aes_spread(&blocks, 2);
+  return blocks;
+}
+#define _mm256_aesenc_epi128(blocks, key) msan_aes_2(_mm256_aesenc_epi128(blocks, key))
+#define _mm256_aesenclast_epi128(blocks, key) msan_aes_2(_mm256_aesenclast_epi128(blocks, key))
+#endif
+
+#if defined(__VAES__) && defined(__AVX512F__)
+static inline __m512i msan_aes_4(__m512i blocks) {
+  msan_aes_spread(&blocks, 4);
+  return blocks;
+}
+#define _mm512_aesenc_epi128(blocks, key) msan_aes_4(_mm512_aesenc_epi128(blocks, key))
+#define _mm512_aesenclast_epi128(blocks, key) msan_aes_4(_mm512_aesenclast_epi128(blocks, key))
+#endif
+#endif
+
+#endif
