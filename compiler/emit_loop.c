@@ -47,6 +47,8 @@ static LLVMValueRef arithmetic(Emitter *e, const Op *op, LLVMValueRef x, LLVMVal
            : op->kind == OP_SUB ? LLVMBuildFSub(b, x, y, "")
                                 : LLVMBuildFMul(b, x, y, "");
   }
+  if (op->type.elem == EL_RING && op->type.bits == 1)
+    return op->kind == OP_MUL ? LLVMBuildAnd(b, x, y, "") : LLVMBuildXor(b, x, y, "");
   return masked(e, &op->type,
                 op->kind == OP_ADD   ? LLVMBuildAdd(b, x, y, "")
                 : op->kind == OP_SUB ? LLVMBuildSub(b, x, y, "")

@@ -25,6 +25,21 @@ static inline __m128i msan_aes_1(__m128i block) {
 #define _mm_aesenc_si128(block, key) msan_aes_1(_mm_aesenc_si128(block, key))
 #define _mm_aesenclast_si128(block, key) msan_aes_1(_mm_aesenclast_si128(block, key))
 
+static inline __m128i msan_aes_public(__m128i key) {
+  __msan_unpoison(&key, sizeof key);
+  return key;
+}
+
+static inline __m128i msan_aes_assist(__m128i key, __m128i assist) {
+  if (__msan_test_shadow(&key, sizeof key) >= 0)
+    __msan_poison(&assist, sizeof assist);
+  return assist;
+}
+/* A macro in clang's header too. */
+#undef _mm_aeskeygenassist_si128
+#define _mm_aeskeygenassist_si128(key, constant)                                                             \
+  msan_aes_assist(key, (__m128i)__builtin_ia32_aeskeygenassist128((__v2di)msan_aes_public(key), constant))
+
 #if defined(__VAES__)
 static inline __m256i msan_aes_2(__m256i blocks) {
   msan_aes_spread(&blocks, 2);

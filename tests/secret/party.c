@@ -50,9 +50,9 @@ TfeStatus tfe_send(TfeCtx *ctx, int64_t peer, int64_t number, const TfePart *par
   return TFE_OK;
 }
 
-void tfe_prg_ring(TfeCtx *ctx, uint64_t *out, int64_t n, int64_t bits, int64_t peer, int64_t op,
-                  int64_t instance) {
-  (void)ctx, (void)peer, (void)op, (void)instance;
+void tfe_prg_ring(TfeCtx *ctx, uint64_t *out, int64_t from, int64_t n, int64_t bits, int64_t peer, int64_t op,
+                  int64_t instance, const uint64_t *fetch) {
+  (void)ctx, (void)from, (void)peer, (void)op, (void)instance, (void)fetch;
   fill_secret(out, n, bits);
 }
 
