@@ -84,6 +84,7 @@ void emit_run(Emitter *e);
 
 /* ---- operations (emit_ops.c) ---- */
 void emit_op(Emitter *e, Op *op);
+void emit_pack(Emitter *e, const PlanPack *pack);
 /* Elements from .. from+count-1 of a RANDOM; fetch: null, or count words to be asked for meanwhile. */
 void emit_random(Emitter *e, const Op *op, LLVMValueRef out, LLVMValueRef from, LLVMValueRef count,
                  LLVMValueRef fetch);

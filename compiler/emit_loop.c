@@ -340,8 +340,8 @@ static void add_operand(Loop *l, Op *op) {
 
 /* The result whose memory array operand k is, or -1. */
 static int result_in_place(const Loop *l, int k) {
-  const PlanValue *x = plan_of(l->arrays[k]);
-  for (int i = 0; i < l->output_count && x->loc == PLAN_ARENA; i++)
+  const PlanValue *x = plan_whole(l->arrays[k]);
+  for (int i = 0; i < l->output_count && x; i++)
     if (plan_of(l->outputs[i])->offset == x->offset && l->length > 0)
       return i;
   return -1;

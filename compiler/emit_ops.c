@@ -180,13 +180,33 @@ static void emit_reduce(Emitter *e, const Op *op) {
   }
 }
 
+static LLVMValueRef packed_address(Emitter *e, const PlanPack *pack) {
+  return emit_offset(e, e->data, emit_i64(e, pack->offset));
+}
+
+void emit_pack(Emitter *e, const PlanPack *pack) {
+  const int64_t *d = pack->of->type.shape.dim;
+  EMIT_CALL(e, tfe_matmul_pack, packed_address(e, pack), emit_address(e, pack->of), emit_i64(e, d[0]),
+            emit_i64(e, d[1]), emit_i64(e, pack->bits));
+}
+
+static LLVMValueRef product_mode(Emitter *e, const Op *op) {
+  if (plan_of(op)->mode != PRODUCT_NEGATIVE)
+    return emit_i64(e, plan_of(op)->mode);
+  LLVMBuildMemSet(e->builder, emit_address(e, op), LLVMConstInt(e->i8, 0, 0),
+                  emit_i64(e, 8 * shape_count(&op->type.shape)), 8);
+  return emit_i64(e, PRODUCT_SUB);
+}
+
 static void emit_matmul(Emitter *e, const Op *op) {
   const int64_t *x = op->args.data[0]->type.shape.dim, *y = op->args.data[1]->type.shape.dim;
-  LLVMValueRef a[] = {emit_address(e, op),        arg(e, op, 0),     arg(e, op, 1),
-                      emit_i64(e, x[0]),          emit_i64(e, x[1]), emit_i64(e, y[1]),
-                      emit_i64(e, op->type.bits), emit_i64(e, 0)};
+  const PlanPack *pack = plan_of(op)->pack;
+  LLVMValueRef a[] = {
+      emit_address(e, op),        arg(e, op, 0),      pack ? packed_address(e, pack) : arg(e, op, 1),
+      emit_i64(e, x[0]),          emit_i64(e, x[1]),  emit_i64(e, y[1]),
+      emit_i64(e, op->type.bits), product_mode(e, op)};
   if (op->type.elem == EL_RING)
-    emit_call(e, ABI_tfe_matmul_ring, a, 8);
+    emit_call(e, pack ? ABI_tfe_matmul_packed : ABI_tfe_matmul_ring, a, 8);
   else
     emit_call(e, op->type.elem == EL_FIXED ? ABI_tfe_matmul_fixed : ABI_tfe_matmul_int, a, 6);
 }
@@ -200,8 +220,9 @@ static void emit_conv2d(Emitter *e, const Op *op) {
   bool ring = op->type.elem == EL_RING;
   int64_t sizes[CONV_SIZES];
   ir_conv_sizes(op, sizes);
-  LLVMValueRef a[] = {emit_address(e, op), arg(e, op, 0), arg(e, op, 1), emit_i64_array(e, sizes, CONV_SIZES),
-                      emit_i64(e, op->type.bits), emit_i64(e, 0)};
+  LLVMValueRef a[] = {
+      emit_address(e, op),        arg(e, op, 0),      arg(e, op, 1), emit_i64_array(e, sizes, CONV_SIZES),
+      emit_i64(e, op->type.bits), product_mode(e, op)};
   emit_call(e, of[what][ring ? 0 : op->type.elem == EL_FIXED ? 1 : 2], a, ring ? 6 : 4);
 }
 
@@ -335,7 +356,7 @@ static void emit_elementwise(Emitter *e, Op *op) {
 }
 
 void emit_op(Emitter *e, Op *op) {
-  if (plan_of(op)->loc == PLAN_PIECES)
+  if (plan_of(op)->loc == PLAN_PIECES || plan_of(op)->is_sum)
     return;
   if (op_info[op->kind].class == OPC_EW) {
     emit_elementwise(e, op);

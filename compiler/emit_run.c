@@ -290,6 +290,8 @@ static void emit_if(Emitter *e, Op *op) {
 
 static void emit_control(Emitter *e, Op *op) {
   LLVMValueRef outer = e->instance;
+  for (int i = 0; i < plan_of(op)->packs.count; i++)
+    emit_pack(e, plan_of(op)->packs.data[i]);
   switch (op->kind) {
   case OP_FOR: emit_for(e, op); break;
   case OP_WHILE: emit_while(e, op); break;

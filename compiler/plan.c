@@ -78,6 +78,17 @@ bool plan_receives(const Op *op) {
   return role(op) & PROJECT_RECEIVES;
 }
 
+const PlanValue *plan_whole(const Op *op) {
+  const PlanValue *v = plan_of(op);
+  for (int64_t n = shape_count(&op->type.shape); v->loc == PLAN_ALIAS && v->alias_words == 0;
+       v = plan_of(op)) {
+    op = v->alias;
+    if (shape_count(&op->type.shape) != n)
+      return NULL;
+  }
+  return v->loc == PLAN_ARENA ? v : NULL;
+}
+
 static bool is_loop(const Op *op) {
   return op->kind == OP_FOR || op->kind == OP_WHILE;
 }
@@ -100,7 +111,7 @@ static bool is_big_splat(const Op *op) {
 }
 
 static bool is_fusable(const Op *op) {
-  if (op->type.shape.rank == 0 || op->type.elem == EL_NONE)
+  if (op->type.shape.rank == 0 || op->type.elem == EL_NONE || plan_of(op)->is_sum)
     return false;
   switch (op->kind) {
   case OP_IOTA: return true;
@@ -237,6 +248,8 @@ static void join_group(Planner *pl, PlanBlock *pb, Op *op) {
 
 /* Operations that do nothing at run time: their value is another one's, or data. */
 static bool is_silent(const Op *op) {
+  if (plan_of(op)->is_sum)
+    return true;
   switch (op->kind) {
   case OP_RESULT:
   case OP_MEMBER:
@@ -444,6 +457,10 @@ static void define(Planner *pl, Op *op, IrBlock *b, int time) {
   }
   if (op->type.elem == EL_NONE || (v->group && !v->outside))
     return;
+  if (v->onto) {
+    give_alias(op, v->onto, 0);
+    return;
+  }
   switch (op->kind) {
   case OP_RESULT: define_result(op); return;
   case OP_MEMBER:
@@ -498,9 +515,20 @@ static void define_param(Planner *pl, Op *op, IrBlock *b, Op *param, int k, bool
   pl->buffers.data[v->buffer].read_only = read_only;
 }
 
+static void make_packs(Planner *pl, Op *op, IrBlock *b, int time) {
+  PlanValue *v = plan_of(op);
+  for (int i = 0; i < v->packs.count; i++) {
+    PlanPack *pack = v->packs.data[i];
+    touch(pl, pack->of, b, time);
+    pack->buffer = new_buffer(pl, pack->words, time, b);
+    pl->buffers.data[pack->buffer].end = v->end_time;
+  }
+}
+
 static void use_control(Planner *pl, Op *op, IrBlock *b, int time) {
   PlanValue *v = plan_of(op);
   make_homes(pl, op, b, time);
+  make_packs(pl, op, b, time);
   for (int i = 0; i < op->blocks.count; i++) {
     IrBlock *inner = op->blocks.data[i];
     int index = op->kind == OP_FOR;
@@ -521,6 +549,8 @@ static void use_step(Planner *pl, Step *s, IrBlock *b) {
     for (int k = 0; k < read_count(op); k++)
       if (!in_group(op, op->args.data[k]))
         touch(pl, op->args.data[k], b, s->time);
+    if (plan_of(op)->onto)
+      touch(pl, plan_of(op)->onto, b, s->time);
   }
   for (int i = 0; i < s->ops.count; i++) {
     Op *op = s->ops.data[i];
@@ -595,36 +625,34 @@ static bool reads_in_step(const Planner *pl, const Step *s, int old) {
       const Op *op = s->ops.data[i]->args.data[k];
       bool repeated = op->kind == OP_BROADCAST && plan_of(op)->loc == PLAN_PIECES;
       const PlanValue *x = plan_of(repeated ? op->args.data[0] : op);
-      if (x->buffer >= 0 && physical(pl, x->buffer) == old && (repeated || x->loc != PLAN_ARENA))
+      if (x->buffer >= 0 && physical(pl, x->buffer) == old && (repeated || !plan_whole(op)))
         return false;
     }
   return true;
 }
 
 /* A result of a fused loop takes the place of an operand that nothing needs afterwards. */
-static void share_result(Planner *pl, const Step *s, Op *op, IrBlock *b) {
-  PlanValue *v = plan_of(op);
-  for (int i = 0; i < s->ops.count; i++)
-    for (int k = 0; k < s->ops.data[i]->args.count; k++) {
-      const PlanValue *x = plan_of(s->ops.data[i]->args.data[k]);
-      if (x->loc != PLAN_ARENA || x->buffer < 0)
-        continue;
-      int old = find(pl, x->buffer);
-      Buffer *o = &pl->buffers.data[old], *own = &pl->buffers.data[v->buffer];
-      if (o->end != s->time || o->block != b || o->read_only || o->fixed >= 0 || o->words != own->words ||
-          old == v->buffer || !reads_in_step(pl, s, old))
-        continue;
-      o->end = own->end; /* later than this step: no second result takes it */
-      own->merged = old;
-      return;
-    }
+static bool share_result(Planner *pl, const Step *s, const Op *op, const Op *operand, const IrBlock *b) {
+  const PlanValue *x = plan_whole(operand);
+  if (!x || x->buffer < 0)
+    return false;
+  int old = find(pl, x->buffer);
+  Buffer *o = &pl->buffers.data[old], *own = &pl->buffers.data[plan_of(op)->buffer];
+  if (o->end != s->time || o->block != b || o->read_only || o->fixed >= 0 || o->words != own->words ||
+      o == own || !reads_in_step(pl, s, old))
+    return false;
+  o->end = own->end; /* later than this step: no second result takes it */
+  own->merged = old;
+  return true;
 }
 
-static void share_results(Planner *pl, const Step *s, IrBlock *b) {
+static void share_results(Planner *pl, const Step *s, const IrBlock *b) {
   for (int i = 0; i < s->ops.count; i++) {
-    const PlanValue *v = plan_of(s->ops.data[i]);
-    if (v->loc == PLAN_ARENA && v->buffer >= 0)
-      share_result(pl, s, s->ops.data[i], b);
+    const Op *op = s->ops.data[i];
+    bool shared = plan_of(op)->loc != PLAN_ARENA || plan_of(op)->buffer < 0;
+    for (int m = 0; m < s->ops.count && !shared; m++)
+      for (int k = 0; k < s->ops.data[m]->args.count && !shared; k++)
+        shared = share_result(pl, s, op, s->ops.data[m]->args.data[k], b);
   }
 }
 
@@ -801,6 +829,8 @@ static void place_values(Planner *pl, IrBlock *b) {
     for (int k = 0; k < v->home_count; k++)
       if (v->homes[k].buffer >= 0)
         v->homes[k].offset = offset_of(pl, v->homes[k].buffer);
+    for (int k = 0; k < v->packs.count; k++)
+      v->packs.data[k]->offset = offset_of(pl, v->packs.data[k]->buffer);
     for (int k = 0; k < op->blocks.count; k++) {
       PlanBlock *pb = v->blocks[k];
       place_values(pl, op->blocks.data[k]);
@@ -847,6 +877,7 @@ Plan *plan_make(Program *party) {
   Plan *plan = pl.plan = ARENA_NEW(party->arena, Plan);
   ir_walk(party->body, forget_operands, NULL);
   note_block(&pl, party->body);
+  plan_products(party);
   mark_splats(party->body);
   plan->body = schedule(&pl, party->body);
   mark_reads(party->body);

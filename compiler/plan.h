@@ -62,6 +62,19 @@ typedef struct PlanHome {
   int64_t offset;
 } PlanHome;
 
+/* What a product of ring elements does with its memory; numbers as in abi.def, but for the last, which is
+ * PRODUCT_SUB from zeros. */
+typedef enum ProductMode { PRODUCT_SET, PRODUCT_ADD, PRODUCT_SUB, PRODUCT_NEGATIVE } ProductMode;
+
+/* A matrix packed for products modulo 2^bits, before a control operation (plan_products.c). */
+typedef struct PlanPack {
+  Op *of;
+  int bits;
+  int64_t words;
+  int buffer; /* planner's */
+  int64_t offset;
+} PlanPack;
+
 typedef struct PlanValue {
   PlanLoc loc;
   int slot;
@@ -74,10 +87,17 @@ typedef struct PlanValue {
   int readers;     /* RANDOM, BROADCAST: fused loops of its block that read it */
   int last_reader; /* planner's */
   bool kept;       /* something else reads it as well */
-  int buffer;      /* planner's; -1: none */
-  int end_time;    /* control operations */
-  IrBlock *block;  /* that defines it */
-  PlanHome *homes; /* control operations */
+  int uses;        /* operands and yields that name it */
+  int position;    /* in its block */
+  Op *onto;        /* the product whose memory it is: to which it is added, or of which it is the sum */
+  ProductMode mode;
+  bool is_sum;           /* done by its operands, two products */
+  PlanPack *pack;        /* MATMUL: its right-hand matrix */
+  VEC(PlanPack *) packs; /* control operations: made before */
+  int buffer;            /* planner's; -1: none */
+  int end_time;          /* control operations */
+  IrBlock *block;        /* that defines it */
+  PlanHome *homes;       /* control operations */
   int home_count;
   PlanBlock *blocks[2];
   void *data; /* emitter's: constant data */
@@ -92,9 +112,12 @@ typedef struct Plan {
 } Plan;
 
 Plan *plan_make(Program *party);
+void plan_products(Program *party); /* a part of it: plan_products.c */
 /* NULL: the operation is not part of the planned program (the operand of a message that only arrives). */
 PlanValue *plan_of(const Op *op);
 
+/* What op's memory in the arena belongs to, if op is all of it under another name or the same; else NULL. */
+const PlanValue *plan_whole(const Op *op);
 /* A scalar kept in a variable rather than in the arena. */
 bool plan_is_slot(const IrType *t);
 /* SEND: what the party (or a member of the family) does, as project.h says; neither: the value is there

@@ -246,15 +246,19 @@ static void test_results_take_the_place_of_operands(void **state) {
   Op *y = add(OP_ADD, vector(10), 2, x, u); /* x is needed later, u is not */
   sink(y);
   sink(x);
-  Op *part = add(OP_RESHAPE, vector(10), 1, w), *z = add(OP_ADD, vector(10), 2, w, part);
+  Op *same = add(OP_RESHAPE, vector(10), 1, w), *z = add(OP_ADD, vector(10), 2, w, same);
   sink(z);
+  Op *far = source(20), *part = add(OP_SLICE, vector(10), 1, far), *v = add(OP_NEG, vector(10), 1, part);
+  ir_int(p, part, 5);
+  sink(v);
   Op *loop = begin_loop(source(6), source(6)), *param = b->params.data[1], *other = b->params.data[2];
   Op *next = add(OP_ADD, vector(6), 2, param, other), *last = add(OP_MUL, vector(6), 2, next, other);
   end_loop(next, last);
   (void)plan_make(p);
   assert_true(same_place(y, u));
   assert_false(same_place(y, x));
-  assert_false(same_place(z, w)); /* which is also read through another name */
+  assert_true(same_place(z, w)); /* both operands are the whole of it */
+  assert_false(same_place(v, far));
   assert_true(same_place(next, param) && same_place(last, other));
   assert_int_equal(plan_of(loop)->blocks[0]->copies.count, 0);
 }
@@ -310,6 +314,54 @@ static void test_repeated_operands(void **state) {
   Op *box = add(OP_INPUT, (IrType){.elem = EL_INT, .shape = {.rank = 3, .dim = {4, 1, 5}}}, 0);
   Op *between = add(OP_BROADCAST, (IrType){.elem = EL_INT, .shape = {.rank = 3, .dim = {4, 3, 5}}}, 1, box);
   assert_false(plan_repeats(between, &stride, &size));
+}
+
+static Op *ring_matrix(int64_t n, int64_t m) {
+  Op *op = add(OP_INPUT, (IrType){.elem = EL_RING, .bits = 40, .shape = {.rank = 2, .dim = {n, m}}}, 0);
+  op->text = "m";
+  return op;
+}
+
+static Op *product(Op *x, Op *y) {
+  IrType t = x->type;
+  t.shape.dim[1] = y->type.shape.dim[1];
+  return add(OP_MATMUL, t, 2, x, y);
+}
+
+static void test_sums_of_products(void **state) {
+  (void)state;
+  Op *x = ring_matrix(9, 40), *y = ring_matrix(40, 30);
+  Op *a = product(x, y), *b2 = product(x, y), *c = product(x, y), *d = product(x, y), *e = product(x, y),
+     *f = product(x, y);
+  Op *minus = add(OP_SUB, a->type, 2, a, b2), *turned = add(OP_SUB, a->type, 2, d, c),
+     *used = add(OP_ADD, a->type, 2, e, f);
+  sink(minus);
+  sink(turned);
+  sink(used);
+  sink(f);
+  (void)plan_make(p);
+  assert_true(plan_of(minus)->is_sum && plan_of(b2)->onto == a);
+  assert_true(plan_of(a)->mode == PRODUCT_SET && plan_of(b2)->mode == PRODUCT_SUB);
+  assert_true(plan_of(turned)->is_sum && plan_of(d)->onto == c);
+  assert_true(plan_of(c)->mode == PRODUCT_NEGATIVE && plan_of(d)->mode == PRODUCT_ADD);
+  assert_false(plan_of(used)->is_sum); /* f is needed by itself */
+}
+
+static void test_fixed_matrices_are_packed(void **state) {
+  (void)state;
+  Op *y = ring_matrix(40, 30), *small = ring_matrix(40, 3), *before = product(ring_matrix(9, 40), y);
+  sink(before);
+  Op *loop = begin_loop(source(6), source(6));
+  Op *x = ring_matrix(9, 40), *first = product(x, y), *second = product(x, y),
+     *few = product(ring_matrix(2, 40), y), *narrow = product(x, small),
+     *own = product(x, ring_matrix(40, 30));
+  sink(first), sink(second), sink(few), sink(narrow), sink(own);
+  end_loop(b->params.data[1], b->params.data[2]);
+  (void)plan_make(p);
+  assert_int_equal(plan_of(loop)->packs.count, 1);
+  assert_true(plan_of(first)->pack && plan_of(first)->pack == plan_of(second)->pack);
+  assert_null(plan_of(before)->pack);
+  assert_true(!plan_of(few)->pack && !plan_of(narrow)->pack && !plan_of(own)->pack);
 }
 
 static void test_outer_values_live_through_the_loop(void **state) {
@@ -382,6 +434,8 @@ int main(void) {
       TEST(test_results_take_the_place_of_operands),
       TEST(test_masks_are_drawn_again),
       TEST(test_repeated_operands),
+      TEST(test_sums_of_products),
+      TEST(test_fixed_matrices_are_packed),
       TEST(test_outer_values_live_through_the_loop),
       TEST(test_messages),
       TEST(test_splats),
