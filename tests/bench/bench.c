@@ -155,6 +155,15 @@ void bench_row(BenchRow row) {
   fflush(stdout);
 }
 
+void bench_line(const char *text, const char *object) {
+  if (json)
+    printf("%s\n  %s", first_row ? "" : ",", object);
+  else
+    printf("%s\n", text);
+  first_row = first_row && !json;
+  fflush(stdout);
+}
+
 void bench_note(const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
@@ -169,10 +178,8 @@ static const struct {
   const char *name;
   void (*run)(void);
 } families[] = {
-    {"limits", bench_limits},
-    {"matmul", bench_matmul},
-    {"prg", bench_prg},
-    {"loop", bench_loop},
+    {"limits", bench_limits}, {"matmul", bench_matmul},     {"prg", bench_prg},
+    {"loop", bench_loop},     {"programs", bench_programs},
 };
 enum { FAMILIES = sizeof families / sizeof *families };
 

@@ -30,6 +30,8 @@ typedef struct BenchRow {
 } BenchRow;
 
 void bench_row(BenchRow row);
+/* A line of another form: as text, and as a JSON object. */
+void bench_line(const char *text, const char *object);
 /* A line for people: why something is not measured here. */
 void bench_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -52,5 +54,6 @@ void bench_limits(void);
 void bench_matmul(void);
 void bench_prg(void);
 void bench_loop(void);
+void bench_programs(void);
 
 #endif
