@@ -85,9 +85,10 @@ void emit_run(Emitter *e);
 /* ---- operations (emit_ops.c) ---- */
 void emit_op(Emitter *e, Op *op);
 void emit_pack(Emitter *e, const PlanPack *pack);
-/* Elements from .. from+count-1 of a RANDOM; fetch: null, or count words to be asked for meanwhile. */
-void emit_random(Emitter *e, const Op *op, LLVMValueRef out, LLVMValueRef from, LLVMValueRef count,
-                 LLVMValueRef fetch);
+/* A RANDOM's first elements; or a draw of them that can be made in pieces, while the same pieces of the array
+ * `fetch`, if it is not null, are asked for. */
+void emit_random(Emitter *e, const Op *op, LLVMValueRef out, LLVMValueRef count);
+void emit_open_random(Emitter *e, const Op *op, LLVMValueRef draw, LLVMValueRef fetch);
 
 /* ---- elementwise (emit_loop.c) ---- */
 /* The loop of a step. */

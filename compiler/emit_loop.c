@@ -8,6 +8,7 @@
  * the range at a time, masks while the other operands of that piece are on their way from memory. */
 #include <assert.h>
 
+#include "../runtime/include/program.h"
 #include "emit_llvm.h"
 
 /* ---- one element ----------------------------------------------------------------------------- */
@@ -295,7 +296,7 @@ static const struct {
 typedef struct Loop {
   const Step *step;
   Op *arrays[MAX_ARGUMENTS], *scalars[MAX_ARGUMENTS], *outputs[MAX_ARGUMENTS];
-  int array_count, scalar_count, output_count, piece_count;
+  int array_count, scalar_count, output_count, piece_count, draw_count;
   int64_t length;
   bool vectors; /* is long, and calls nothing */
   Op *divides;  /* the member that may divide by zero, or NULL */
@@ -326,6 +327,10 @@ static bool is_in_pieces(const Op *op) {
   return plan_of(op)->loc == PLAN_PIECES;
 }
 
+static bool is_draw(const Op *op) {
+  return is_in_pieces(op) && op->kind == OP_RANDOM;
+}
+
 static void add_operand(Loop *l, Op *op) {
   if (member_index(l, op) >= 0)
     return;
@@ -335,6 +340,7 @@ static void add_operand(Loop *l, Op *op) {
     assert(*count < MAX_ARGUMENTS);
     list[(*count)++] = op;
     l->piece_count += is_in_pieces(op);
+    l->draw_count += is_draw(op);
   }
 }
 
@@ -584,31 +590,45 @@ static LLVMValueRef number_value(Emitter *e, const Op *op) {
   return op->type.elem == EL_FIXED ? LLVMConstReal(e->f64, ir_bits_fixed(bits)) : emit_i64(e, (int64_t)bits);
 }
 
-/* All arguments but the range; operands that are made lie in the plan's scratch memory one behind the other. */
+static LLVMValueRef arena_at(Emitter *e, int64_t words) {
+  return emit_offset(e, e->data, emit_i64(e, words));
+}
+
+/* All arguments but the range; operands that are made lie in the plan's scratch memory one behind the other,
+ * draws first. */
 static unsigned add_arguments(Emitter *e, const Loop *l, LLVMValueRef *args) {
   unsigned n = FIRST_ARRAY;
-  int64_t scratch = e->plan->scratch;
+  int draws = 0, others = l->draw_count;
   for (int i = 0; i < l->output_count; i++)
     args[n++] = emit_address(e, l->outputs[i]);
   for (int i = 0; i < l->array_count; i++) {
-    bool made = is_in_pieces(l->arrays[i]);
-    args[n++] = made ? emit_offset(e, e->data, emit_i64(e, scratch)) : emit_address(e, l->arrays[i]);
-    scratch += made ? PLAN_PIECE : 0;
+    const Op *op = l->arrays[i];
+    int piece = is_draw(op) ? draws++ : is_in_pieces(op) ? others++ : -1;
+    args[n++] = piece >= 0 ? arena_at(e, e->plan->scratch + PLAN_PIECE * piece) : emit_address(e, op);
   }
   for (int i = 0; i < l->scalar_count; i++)
     args[n++] = number_value(e, l->scalars[i]);
   return n;
 }
 
-/* The address, from index `from` on, of the next array that lies in memory, or null: those after *next. */
-static LLVMValueRef next_array(Emitter *e, const Loop *l, const LLVMValueRef *args, int *next,
-                               LLVMValueRef from) {
+/* The next array that lies in memory that may be far, or null: those after *next. */
+static LLVMValueRef next_array(Emitter *e, const Loop *l, const LLVMValueRef *args, int *next) {
   for (int i = (*next)++; l->length > FAR_LOOP && i < l->output_count + l->array_count; i = (*next)++) {
     int k = i - l->output_count;
     if (k < 0 || (!is_in_pieces(l->arrays[k]) && result_in_place(l, k) < 0))
-      return emit_offset(e, args[FIRST_ARRAY + i], from);
+      return args[FIRST_ARRAY + i];
   }
   return LLVMConstNull(e->ptr);
+}
+
+static void open_draws(Emitter *e, const Loop *l, const LLVMValueRef *args) {
+  int next = 0;
+  int64_t draw = e->plan->draws;
+  for (int i = 0; i < l->array_count; i++)
+    if (is_draw(l->arrays[i])) {
+      emit_open_random(e, l->arrays[i], arena_at(e, draw), next_array(e, l, args, &next));
+      draw += TFE_DRAW_WORDS;
+    }
 }
 
 static void repeat(Emitter *e, const Op *op, LLVMValueRef out, LLVMValueRef from, LLVMValueRef count) {
@@ -618,18 +638,12 @@ static void repeat(Emitter *e, const Op *op, LLVMValueRef out, LLVMValueRef from
             emit_i64(e, size));
 }
 
-/* Operands that are not kept, for `count` indices from `from` on. */
-static void make_operands(Emitter *e, const Loop *l, const LLVMValueRef *args, LLVMValueRef from,
-                          LLVMValueRef count) {
-  int next = 0;
-  for (int i = 0; i < l->array_count; i++) {
-    const Op *op = l->arrays[i];
-    LLVMValueRef out = args[FIRST_ARRAY + l->output_count + i];
-    if (is_in_pieces(op) && op->kind == OP_BROADCAST)
-      repeat(e, op, out, from, count);
-    else if (is_in_pieces(op))
-      emit_random(e, op, out, from, count, next_array(e, l, args, &next, from));
-  }
+/* Operands that are not kept but draws, for `count` indices from `from` on. */
+static void make_repeats(Emitter *e, const Loop *l, const LLVMValueRef *args, LLVMValueRef from,
+                         LLVMValueRef count) {
+  for (int i = 0; i < l->array_count; i++)
+    if (is_in_pieces(l->arrays[i]) && !is_draw(l->arrays[i]))
+      repeat(e, l->arrays[i], args[FIRST_ARRAY + l->output_count + i], from, count);
 }
 
 static void call_loop(Emitter *e, const Loop *l, LLVMValueRef f, LLVMValueRef *args, unsigned count) {
@@ -640,6 +654,7 @@ static void call_loop(Emitter *e, const Loop *l, LLVMValueRef f, LLVMValueRef *a
 
 /* for (from = 0; from < length; from += PLAN_PIECE) make operands and run. */
 static void call_in_pieces(Emitter *e, const Loop *l, LLVMValueRef f, LLVMValueRef *args, unsigned n) {
+  open_draws(e, l, args);
   LLVMBasicBlockRef before = LLVMGetInsertBlock(e->builder), piece = emit_block(e), behind = emit_block(e);
   LLVMValueRef length = emit_i64(e, l->length);
   LLVMBuildBr(e->builder, piece);
@@ -649,7 +664,11 @@ static void call_in_pieces(Emitter *e, const Loop *l, LLVMValueRef f, LLVMValueR
   LLVMValueRef more = LLVMBuildICmp(e->builder, LLVMIntSLT, next, length, "");
   args[0] = from;
   args[1] = LLVMBuildSelect(e->builder, more, next, length, "");
-  make_operands(e, l, args, from, LLVMBuildSub(e->builder, args[1], from, ""));
+  LLVMValueRef count = LLVMBuildSub(e->builder, args[1], from, "");
+  if (l->draw_count > 0)
+    EMIT_CALL(e, tfe_prg_pieces, arena_at(e, e->plan->draws), emit_i64(e, l->draw_count),
+              arena_at(e, e->plan->scratch), emit_i64(e, PLAN_PIECE), from, count);
+  make_repeats(e, l, args, from, count);
   call_loop(e, l, f, args, n);
   LLVMBasicBlockRef end = LLVMGetInsertBlock(e->builder);
   LLVMAddIncoming(from, (LLVMValueRef[]){emit_i64(e, 0), next}, (LLVMBasicBlockRef[]){before, end}, 2);
@@ -657,18 +676,22 @@ static void call_in_pieces(Emitter *e, const Loop *l, LLVMValueRef f, LLVMValueR
   LLVMPositionBuilderAtEnd(e->builder, behind);
 }
 
+static void call_at_once(Emitter *e, const Loop *l, LLVMValueRef f, LLVMValueRef *args, unsigned n) {
+  args[0] = emit_i64(e, 0);
+  args[1] = emit_i64(e, l->length);
+  for (int i = 0; i < l->array_count; i++)
+    if (is_draw(l->arrays[i]))
+      emit_random(e, l->arrays[i], args[FIRST_ARRAY + l->output_count + i], args[1]);
+  make_repeats(e, l, args, args[0], args[1]);
+  call_loop(e, l, f, args, n);
+}
+
 void emit_fused(Emitter *e, const Step *step) {
   Loop l = describe(e, step);
   LLVMValueRef args[3 * MAX_ARGUMENTS + FIRST_ARRAY], f = version(e, loop_kernel(e, &l));
   unsigned n = add_arguments(e, &l, args);
-  if (l.length == 0)
-    return;
-  if (l.piece_count > 0 && l.length > PLAN_PIECE) {
+  if (l.piece_count > 0 && l.length > PLAN_PIECE)
     call_in_pieces(e, &l, f, args, n);
-    return;
-  }
-  args[0] = emit_i64(e, 0);
-  args[1] = emit_i64(e, l.length);
-  make_operands(e, &l, args, args[0], args[1]);
-  call_loop(e, &l, f, args, n);
+  else if (l.length > 0)
+    call_at_once(e, &l, f, args, n);
 }

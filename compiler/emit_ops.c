@@ -264,10 +264,14 @@ static LLVMValueRef key_peer(Emitter *e, const Op *op) {
   return LLVMBuildSelect(e->builder, is_a, emit_i64(e, b), emit_i64(e, a), "");
 }
 
-void emit_random(Emitter *e, const Op *op, LLVMValueRef out, LLVMValueRef from, LLVMValueRef count,
-                 LLVMValueRef fetch) {
-  EMIT_CALL(e, tfe_prg_ring, e->ctx, out, from, count, emit_i64(e, op->type.bits), key_peer(e, op),
-            emit_i64(e, op->id), e->instance, fetch);
+void emit_random(Emitter *e, const Op *op, LLVMValueRef out, LLVMValueRef count) {
+  EMIT_CALL(e, tfe_prg_ring, e->ctx, out, emit_i64(e, 0), count, emit_i64(e, op->type.bits), key_peer(e, op),
+            emit_i64(e, op->id), e->instance);
+}
+
+void emit_open_random(Emitter *e, const Op *op, LLVMValueRef draw, LLVMValueRef fetch) {
+  EMIT_CALL(e, tfe_prg_open, e->ctx, draw, emit_i64(e, op->type.bits), key_peer(e, op), emit_i64(e, op->id),
+            e->instance, fetch);
 }
 
 /* How many keys, and at how many points each is evaluated: a last axis more than the keys have. */
@@ -395,9 +399,7 @@ void emit_op(Emitter *e, Op *op) {
   case OP_CONV2D:
   case OP_CONV2D_INPUT:
   case OP_CONV2D_KERNEL: emit_conv2d(e, op); return;
-  case OP_RANDOM:
-    emit_random(e, op, emit_address(e, op), emit_i64(e, 0), count_of(e, op), LLVMConstNull(e->ptr));
-    return;
+  case OP_RANDOM: emit_random(e, op, emit_address(e, op), count_of(e, op)); return;
   case OP_BITS: {
     const Shape *s = &op->type.shape;
     EMIT_CALL(e, tfe_bits, emit_address(e, op), arg(e, op, 0), count_of(e, op->args.data[0]),

@@ -13,6 +13,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "../runtime/include/program.h"
 #include "project.h"
 
 enum {
@@ -885,7 +886,9 @@ Plan *plan_make(Program *party) {
   share_block(&pl, party->body, plan->body);
   copies_block(&pl, plan->body);
   plan->scratch = aligned(allocate(&pl));
-  plan->arena_words = plan->scratch + PLAN_PIECE * most_pieces(plan->body);
+  int pieces = most_pieces(plan->body);
+  plan->draws = plan->scratch + PLAN_PIECE * pieces;
+  plan->arena_words = plan->draws + TFE_DRAW_WORDS * pieces;
   place_values(&pl, party->body);
   return plan;
 }

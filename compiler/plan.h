@@ -30,7 +30,7 @@ typedef enum PlanLoc {
   PLAN_PIECES, /* RANDOM, BROADCAST: not kept; each fused loop that reads it makes it, a piece at a time */
 } PlanLoc;
 
-enum { PLAN_PIECE = 512 }; /* elements of such an operand that a fused loop has at a time */
+enum { PLAN_PIECE = 1024 }; /* elements of such an operand that a fused loop has at a time */
 
 typedef enum StepKind { STEP_OP, STEP_LOOP, STEP_MESSAGES } StepKind;
 
@@ -106,7 +106,8 @@ typedef struct PlanValue {
 typedef struct Plan {
   PlanBlock *body;
   int64_t arena_words;
-  int64_t scratch; /* where in the arena operands are made, PLAN_PIECE words each */
+  int64_t scratch; /* where in the arena operands are made, PLAN_PIECE words each, */
+  int64_t draws;   /* and where the draws they come from are kept, TFE_DRAW_WORDS each */
   int slots;       /* scalar variables */
   int pointers;    /* pointer variables */
 } Plan;

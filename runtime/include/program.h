@@ -79,6 +79,7 @@ typedef struct TfePart {
 } TfePart;
 
 /* Every message has this header (little-endian), then its parts. */
+enum { TFE_DRAW_WORDS = 8 };    /* of an opened draw (abi.def) */
 enum { TFE_HEADER_BYTES = 16 }; /* u64 payload bytes, u32 message number, u32 logical clock */
 
 #endif

@@ -40,9 +40,12 @@ const TfeCtr *tfe_ctr(void); /* for tfe_cpu(), ring/cpu.h */
 /* Number i of the tables that this machine can run, from 0, the portable one first; NULL after the last. */
 const TfeCtr *tfe_ctr_tier(int i);
 
-/* Asks for 64 words, if fetch is not NULL. */
-static inline void tfe_ctr_fetch(const uint64_t *fetch) {
-  for (int i = 0; i < 64 && fetch; i += 8)
+/* Asks for 64 words, if fetch is not NULL. Always inline: gcc drops the call of a function that only prefetches. */
+__attribute__((always_inline)) static inline void tfe_ctr_fetch(const uint64_t *fetch) {
+  if (!fetch)
+    return;
+#pragma GCC unroll 8
+  for (int i = 0; i < 64; i += 8)
     __builtin_prefetch(fetch + i);
 }
 

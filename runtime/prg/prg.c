@@ -6,6 +6,7 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../ctx.h"
 #include "../include/abi.h"
@@ -62,6 +63,7 @@ typedef struct Draw {
   int64_t from;
   const uint64_t *fetch; /* NULL, or as many words as out */
 } Draw;
+static_assert(sizeof(Draw) <= 8 * TFE_DRAW_WORDS, "generated code has room for a draw");
 
 static TfeCtrAt at_word(const Draw *d, int64_t word) {
   assert(word % 2 == 0 && d->instance >> 48 == 0);
@@ -105,16 +107,46 @@ void tfe_prg_words(const uint8_t key[TFE_KEY_BYTES], uint32_t op, uint64_t insta
   tfe_prg_words_with(tfe_ctr(), key, op, instance, bits, out, 0, n);
 }
 
-void tfe_prg_ring(TfeCtx *ctx, uint64_t *out, int64_t from, int64_t n, int64_t bits, int64_t peer, int64_t op,
-                  int64_t instance, const uint64_t *fetch) {
+static Draw draw_of(TfeCtx *ctx, int64_t bits, int64_t peer, int64_t op, int64_t instance) {
   assert(bits >= 1 && bits <= 64 && op >= 0 && op <= UINT32_MAX && peer >= 0 && peer < ctx->keys->count);
-  assert(from % TFE_PRG_UNIT == 0);
   const PairKey *pair = &ctx->keys->pairs[peer];
   if (!pair->is_set)
     abort(); /* the session sets a key for every peer with TFE_LINK_KEY before the program runs */
-  Draw d = {tfe_ctr(), &pair->expanded, (uint32_t)op, (uint64_t)instance, (int)bits, out, from, fetch};
+  return (Draw){.ctr = tfe_ctr(),
+                .key = &pair->expanded,
+                .op = (uint32_t)op,
+                .instance = (uint64_t)instance,
+                .bits = (int)bits};
+}
+
+void tfe_prg_ring(TfeCtx *ctx, uint64_t *out, int64_t from, int64_t n, int64_t bits, int64_t peer, int64_t op,
+                  int64_t instance) {
+  assert(from % TFE_PRG_UNIT == 0);
+  Draw d = draw_of(ctx, bits, peer, op, instance);
+  d.out = out;
+  d.from = from;
   bool shared = d.ctr != &tfe_ctr_c; /* a cipher of OpenSSL is for one thread at a time */
   tfe_pool_run(n, shared ? THREAD_WORDS : n, draw_part, &d);
+}
+
+void tfe_prg_open(TfeCtx *ctx, uint64_t *draw, int64_t bits, int64_t peer, int64_t op, int64_t instance,
+                  const uint64_t *fetch) {
+  Draw d = draw_of(ctx, bits, peer, op, instance);
+  d.fetch = fetch;
+  memcpy(draw, &d, sizeof d);
+}
+
+void tfe_prg_pieces(const uint64_t *draws, int64_t count, uint64_t *out, int64_t apart, int64_t from,
+                    int64_t n) {
+  assert(from % TFE_PRG_UNIT == 0);
+  for (int64_t i = 0; i < count; i++, draws += TFE_DRAW_WORDS, out += apart) {
+    Draw d;
+    memcpy(&d, draws, sizeof d);
+    d.out = out;
+    d.from = from;
+    d.fetch += d.fetch ? from : 0;
+    draw_part(&d, 0, n);
+  }
 }
 
 /* -- keys ------------------------------------------------------------------------------------------------- */

@@ -51,9 +51,22 @@ TfeStatus tfe_send(TfeCtx *ctx, int64_t peer, int64_t number, const TfePart *par
 }
 
 void tfe_prg_ring(TfeCtx *ctx, uint64_t *out, int64_t from, int64_t n, int64_t bits, int64_t peer, int64_t op,
-                  int64_t instance, const uint64_t *fetch) {
-  (void)ctx, (void)from, (void)peer, (void)op, (void)instance, (void)fetch;
+                  int64_t instance) {
+  (void)ctx, (void)from, (void)peer, (void)op, (void)instance;
   fill_secret(out, n, bits);
+}
+
+void tfe_prg_open(TfeCtx *ctx, uint64_t *draw, int64_t bits, int64_t peer, int64_t op, int64_t instance,
+                  const uint64_t *fetch) {
+  (void)ctx, (void)peer, (void)op, (void)instance, (void)fetch;
+  draw[0] = (uint64_t)bits;
+}
+
+void tfe_prg_pieces(const uint64_t *draws, int64_t count, uint64_t *out, int64_t apart, int64_t from,
+                    int64_t n) {
+  (void)from;
+  for (int64_t i = 0; i < count; i++, draws += TFE_DRAW_WORDS, out += apart)
+    fill_secret(out, n, (int64_t)draws[0]);
 }
 
 /* -- where values are public ------------------------------------------------------------------------------- */

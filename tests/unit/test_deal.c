@@ -65,7 +65,7 @@ static void ctx_end(TfeCtx *ctx) {
 
 /* Message m to p has m + 1 words of 17 bits drawn with the key of the two. */
 static void draw(TfeCtx *ctx, int peer, int m, uint64_t *words) {
-  tfe_prg_ring(ctx, words, 0, m + 1, 17, peer, 1, m, NULL);
+  tfe_prg_ring(ctx, words, 0, m + 1, 17, peer, 1, m);
 }
 
 static TfeStatus deal_messages(TfeCtx *ctx) {

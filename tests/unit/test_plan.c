@@ -9,6 +9,7 @@
 
 #include "../../compiler/plan.h"
 #include "../../compiler/project.h"
+#include "../../runtime/include/program.h"
 
 static Program *p;
 static IrBlock *b;
@@ -286,7 +287,8 @@ static void test_masks_are_drawn_again(void **state) {
   assert_int_equal(plan_of(once)->loc, PLAN_PIECES);
   assert_int_equal(plan_of(near)->loc, PLAN_ARENA); /* stays in the cache between its two uses */
   assert_int_equal(plan_of(sent)->loc, PLAN_ARENA); /* is needed whole */
-  assert_int_equal(plan->arena_words, plan->scratch + PLAN_PIECE);
+  assert_int_equal(plan->draws, plan->scratch + PLAN_PIECE);
+  assert_int_equal(plan->arena_words, plan->draws + TFE_DRAW_WORDS);
 }
 
 static IrType matrix(int64_t n, int64_t m) {

@@ -138,16 +138,39 @@ static void test_two_parties(void **unused) {
   assert_int_equal(tfe_keys_set(&a, b.party, key_a), TFE_OK); /* replaces */
   assert_int_equal(tfe_keys_set(&b, a.party, key_a), TFE_OK);
   assert_int_equal(tfe_keys_set(&b, b.party, key_b), TFE_OK); /* a key of its own */
-  tfe_prg_ring(&a, x, 0, 5, 40, b.party, 17, 3, NULL);
-  tfe_prg_ring(&a, z, 0, 5, 64, b.party, 18, 3, NULL); /* draws do not depend on earlier draws */
-  tfe_prg_ring(&b, z, 0, 5, 40, b.party, 17, 3, NULL);
-  tfe_prg_ring(&b, y, 0, 5, 40, a.party, 17, 3, NULL);
+  tfe_prg_ring(&a, x, 0, 5, 40, b.party, 17, 3);
+  tfe_prg_ring(&a, z, 0, 5, 64, b.party, 18, 3); /* draws do not depend on earlier draws */
+  tfe_prg_ring(&b, z, 0, 5, 40, b.party, 17, 3);
+  tfe_prg_ring(&b, y, 0, 5, 40, a.party, 17, 3);
   assert_memory_equal(x, y, sizeof x);
   assert_memory_not_equal(x, z, sizeof x);
   tfe_prg_words(key_a, 17, 3, 40, z, 5);
   assert_memory_equal(x, z, sizeof x);
   tfe_ctx_free(&a);
   tfe_ctx_free(&b);
+}
+
+/* Pieces of several draws are those of the draws made whole, wherever they begin, and whatever is asked for. */
+static void test_pieces(void **unused) {
+  (void)unused;
+  enum { N = 1000, APART = 600, FROM = 2 * TFE_PRG_UNIT };
+  static const int bits[] = {64, 1, 24};
+  static uint64_t whole[3][N], pieces[3 * APART], draws[3 * TFE_DRAW_WORDS];
+  TfeCtx ctx;
+  assert_int_equal(tfe_ctx_init(&ctx, &test_program, 0), TFE_OK);
+  assert_int_equal(tfe_keys_init(&ctx), TFE_OK);
+  assert_int_equal(tfe_keys_set(&ctx, ctx.party, key_a), TFE_OK);
+  for (int i = 0; i < 3; i++) {
+    tfe_prg_ring(&ctx, whole[i], 0, N, bits[i], ctx.party, 20 + i, 7);
+    tfe_prg_open(&ctx, draws + i * TFE_DRAW_WORDS, bits[i], ctx.party, 20 + i, 7, i == 0 ? whole[1] : NULL);
+  }
+  tfe_prg_pieces(draws, 3, pieces, APART, FROM, APART);
+  for (int i = 0; i < 3; i++)
+    assert_memory_equal(pieces + i * APART, whole[i] + FROM, APART * sizeof *pieces);
+  tfe_prg_pieces(draws, 2, pieces, 1, 0, 1);
+  assert_int_equal(pieces[0], whole[0][0]);
+  assert_int_equal(pieces[1], whole[1][0]);
+  tfe_ctx_free(&ctx);
 }
 
 static void test_entropy(void **unused) {
@@ -185,7 +208,7 @@ int main(void) {
       cmocka_unit_test(test_widths),       cmocka_unit_test(test_bits),
       cmocka_unit_test(test_tiers),        cmocka_unit_test(test_all_different),
       cmocka_unit_test(test_two_parties),  cmocka_unit_test(test_entropy),
-      cmocka_unit_test(test_no_memory),
+      cmocka_unit_test(test_no_memory),    cmocka_unit_test(test_pieces),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,8 +7,8 @@ static TfeStatus keys_body(TfeCtx *ctx, Net *net) {
   uint64_t *words = net->results[ctx->party].words;
   for (int64_t p = 0; p < net->count; p++)
     if (net->links[ctx->party][p])
-      tfe_prg_ring(ctx, &words[p], 0, 1, 64, p, 1, 0, NULL);
-  tfe_prg_ring(ctx, &words[6], 0, 1, 64, ctx->party, 1, 0, NULL);
+      tfe_prg_ring(ctx, &words[p], 0, 1, 64, p, 1, 0);
+  tfe_prg_ring(ctx, &words[6], 0, 1, 64, ctx->party, 1, 0);
   return tfe_entropy_public(ctx, &words[5]);
 }
 
