@@ -999,13 +999,14 @@ static const Value *builtin_assert_near(Checker *cx, const Bound *b) {
 }
 
 static const Value *builtin_store(Checker *cx, const Bound *b) {
-  CHECK_DIAG(cx, E0901, b->at, "`store`");
-  return POISON;
+  const Value *v = value_of_arg(cx, b->arg[0], NULL);
+  const char *name = string_arg(cx, b, 1);
+  return name && !value_is_poison(v) ? check_stored_store(cx, v, b->arg[0]->expr, name, b->at) : POISON;
 }
 
 static const Value *builtin_load(Checker *cx, const Bound *b) {
-  CHECK_DIAG(cx, E0901, b->at, "`load`");
-  return POISON;
+  const char *name = string_arg(cx, b, 0);
+  return name ? check_stored_load(cx, b->want, name, b->at) : POISON;
 }
 
 /* ---- the table ----------------------------------------------------------------------------------------- */

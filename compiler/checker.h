@@ -5,7 +5,8 @@
  *   check_call.c  calls and their arguments        check_index.c  subscripts
  *   check_stmt.c  statements                       check_place.c  at, protocol, share, reveal
  *   check_flow.c  branches, flags, trial runs      check_loop.c   loops
- *   check_names.c functions nobody calls, walks    scope.c        frames and variables
+ *   check_names.c functions nobody calls, walks    check_stored.c store and load
+ *   scope.c       frames and variables
  *   tensor.c      operations on values             fold.c         constants
  *   builtin.c     the builtin functions
  */
@@ -195,6 +196,12 @@ const Value *check_body(Checker *cx, const Decl *fn);
 const Value *check_test_reveal(Checker *cx, const Value *v, Span at);
 void check_names(Checker *cx); /* of the functions that were not expanded */
 bool check_changes_argument(Checker *cx, const char *function);
+
+/* ---- check_stored.c ------------------------------------------------------------------------------------ */
+
+/* `store` of a value, e: its expression; `load` of the expected type. */
+const Value *check_stored_store(Checker *cx, const Value *v, const Expr *e, const char *name, Span at);
+const Value *check_stored_load(Checker *cx, const Type *want, const char *name, Span at);
 
 /* ---- walking trees ------------------------------------------------------------------------------------- */
 

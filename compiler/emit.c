@@ -144,6 +144,11 @@ int emit_slot_index(Emitter *e, const Op *op) {
   return -1;
 }
 
+LLVMValueRef emit_stored_row(Emitter *e, const Op *op) {
+  VEC_PUSH(e->arena, &e->stored, op);
+  return emit_i64(e, e->stored.count - 1);
+}
+
 /* ---- tfe_program ----------------------------------------------------------------------------- */
 
 /* A record of the runtime: all fields are 8 bytes; `size` guards against one that was forgotten here. */
@@ -179,11 +184,11 @@ static int64_t slot_elem(const Slot *s) {
   return s->type.elem == EL_FIXED ? TFE_ELEM_FIXED : s->type.elem == EL_INT ? TFE_ELEM_INT : TFE_ELEM_BOOL;
 }
 
-/* One byte a member, 1 where the slot is its own. */
-static LLVMValueRef slot_members(Emitter *e, const Slot *s) {
+/* One byte a member, 1 where it is one of the owners. */
+static LLVMValueRef member_table(Emitter *e, PartySet owner) {
   char *own = arena_alloc(e->arena, (size_t)e->self->count);
   for (int i = 0; i < e->self->count; i++)
-    own[i] = party_has(s->owner, e->self->first + i);
+    own[i] = party_has(owner, e->self->first + i);
   return emit_global(e, LLVMConstStringInContext(e->context, own, (unsigned)e->self->count, 1), "members");
 }
 
@@ -196,9 +201,37 @@ static LLVMValueRef slot_table(Emitter *e) {
                      emit_i64(e, slot_elem(s)), emit_i64(e, shape->rank),
                      emit_i64_array(e, shape->dim, shape->rank),
                      emit_text(e, s->span.source ? source_where(e->arena, s->span) : ""),
-                     emit_i64(e, s->is_output), emit_i64(e, s->whole), slot_members(e, s));
+                     emit_i64(e, s->is_output), emit_i64(e, s->whole), member_table(e, s->owner));
   }
   return table(e, rows, e->slot_list.count, "slots");
+}
+
+static LLVMValueRef stored_row(Emitter *e, const Op *op) {
+  const Stored *s = &e->program->stored.data[op->ints.data[0]];
+  const ProtocolInstance *k = &e->program->protocols.data[s->protocol];
+  const IrType *t = op->kind == OP_STORE ? &op->args.data[0]->type : &op->type;
+  int64_t *holders = ARENA_ARRAY(e->arena, int64_t, k->servers.count);
+  for (int i = 0; i < k->servers.count; i++)
+    holders[i] = k->servers.data[i];
+  const char *format = arena_printf(e->arena, "frac = %d, whole = %d, ring = %d", k->frac, k->whole, k->ring);
+  bool is_ring = t->elem == EL_RING;
+  return RECORD(
+      e, TfeStored, emit_text(e, s->name), emit_text(e, op->texts.data[0]), emit_text(e, op->texts.data[1]),
+      emit_i64(e, op->ints.data[0]), emit_i64(e, s->loads),
+      emit_i64(e, is_ring              ? t->bits
+                  : t->elem == EL_BOOL ? 1
+                                       : 64),
+      emit_i64(e, is_ring ? t->scale : -1), emit_i64(e, t->shape.rank),
+      emit_i64_array(e, t->shape.dim, t->shape.rank), emit_text(e, k->kind), emit_text(e, format),
+      emit_text(e, s->type), emit_i64(e, k->servers.count), emit_i64_array(e, holders, k->servers.count),
+      emit_text(e, s->span.source ? source_where(e->arena, s->span) : ""), member_table(e, op->where));
+}
+
+static LLVMValueRef stored_table(Emitter *e) {
+  LLVMValueRef *rows = ARENA_ARRAY(e->arena, LLVMValueRef, e->stored.count + 1);
+  for (int i = 0; i < e->stored.count; i++)
+    rows[i] = stored_row(e, e->stored.data[i]);
+  return table(e, rows, e->stored.count, "stored");
 }
 
 static LLVMValueRef site_table(Emitter *e) {
@@ -219,15 +252,15 @@ static void add_program(Emitter *e, const EmitInfo *info) {
   const Program *p = e->program;
   static const int64_t none[5];
   const int64_t *expected = info->expected_known ? info->expected : none;
-  LLVMValueRef value =
-      RECORD(e, TfeProgram, emit_i64(e, TFE_ABI_VERSION), emit_text(e, p->name), emit_text(e, p->hash),
-             emit_text(e, info->compiler), emit_text(e, info->manifest), emit_i64(e, p->parties.count),
-             party_table(e), emit_i64(e, p->party_count), emit_i64(e, p->self), link_table(e, info),
-             emit_i64(e, e->slot_list.count), slot_table(e), emit_i64(e, e->sites.count), site_table(e),
-             emit_i64(e, e->plan->arena_words), emit_i64(e, p->clear), emit_text(e, info->about),
-             emit_text(e, info->parameters), emit_i64(e, info->expected_known),
-             emit_i64_array(e, expected, info->expected_known ? 5 * e->self->count : 5),
-             emit_i64(e, info->total_steps), e->run);
+  LLVMValueRef value = RECORD(
+      e, TfeProgram, emit_i64(e, TFE_ABI_VERSION), emit_text(e, p->name), emit_text(e, p->hash),
+      emit_text(e, info->compiler), emit_text(e, info->manifest), emit_i64(e, p->parties.count),
+      party_table(e), emit_i64(e, p->party_count), emit_i64(e, p->self), link_table(e, info),
+      emit_i64(e, e->slot_list.count), slot_table(e), emit_i64(e, e->stored.count), stored_table(e),
+      emit_i64(e, e->sites.count), site_table(e), emit_i64(e, e->plan->arena_words), emit_i64(e, p->clear),
+      emit_text(e, info->about), emit_text(e, info->parameters), emit_i64(e, info->expected_known),
+      emit_i64_array(e, expected, info->expected_known ? 5 * e->self->count : 5),
+      emit_i64(e, info->total_steps), e->run);
   LLVMValueRef g = LLVMAddGlobal(e->module, LLVMTypeOf(value), "tfe_program");
   LLVMSetInitializer(g, value);
   LLVMSetGlobalConstant(g, 1);

@@ -53,6 +53,7 @@ typedef struct Emitter {
   VEC(Kernel) kernels;
   VEC(const char *) sites;
   VEC(const Slot *) slot_list; /* inputs and outputs, as the runtime numbers them */
+  VEC(const Op *) stored;      /* STORE and LOAD, as the runtime numbers them */
   LLVMValueRef int_power;      /* made when needed */
 } Emitter;
 
@@ -63,6 +64,7 @@ LLVMValueRef emit_i64_array(Emitter *e, const int64_t *v, int count);       /* c
 LLVMValueRef emit_global(Emitter *e, LLVMValueRef value, const char *name); /* private constant */
 LLVMValueRef emit_site(Emitter *e, const Op *op);
 int emit_slot_index(Emitter *e, const Op *op);
+LLVMValueRef emit_stored_row(Emitter *e, const Op *op); /* of a STORE or LOAD, a new one */
 /* A call of the runtime. One with a status returns it from `run` unless it is 0. */
 LLVMValueRef emit_call(Emitter *e, AbiFunction f, const LLVMValueRef *args, int count);
 #define EMIT_CALL(e, f, ...)                                                                                 \

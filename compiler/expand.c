@@ -137,6 +137,10 @@ static Val expand_private(Kind *x, Op *joint) {
     return kind_fail(x, at, "too many operands");
   if (joint->kind == OP_APPLY)
     return expand_apply(x, joint, args, count, at);
+  if (joint->kind == OP_STORE)
+    return kind_expand_store(x, joint, args[0]);
+  if (joint->kind == OP_LOAD)
+    return kind_expand_load(x, joint);
   const char *name = kind_function_name(joint);
   bool defined = kind_member(x->kind, name, DECL_FN) != NULL;
   bool partwise = op_info[joint->kind].class == OPC_MOVE || joint->kind == OP_SUM;

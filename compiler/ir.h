@@ -129,10 +129,10 @@ struct Op {
   PartySet where; /* choreography, party: who computes it; for EFFECT ops who performs it */
   VEC(Op *) args;
   VEC(int64_t) ints;    /* attributes, as ops.def says */
-  const char *text;     /* INPUT OUTPUT MORE APPLY: name; PROGRESS: label; RANDOM SEND: see above */
+  const char *text;     /* INPUT OUTPUT MORE STORE LOAD APPLY: name; PROGRESS: label; RANDOM SEND: see above */
   const uint64_t *data; /* CONST: the elements (doubles as bits); just one: every element is that */
   int64_t data_count;
-  VEC(const char *) texts; /* PRINT: text pieces; NULL: the next operand. ASSERT: the source text */
+  VEC(const char *) texts; /* PRINT: text pieces; NULL: the next operand. ASSERT: the source text. STORE LOAD: stored.c */
   VEC(IrBlock *) blocks;
   IrBlock *parent;
   const Site *site;
@@ -183,6 +183,16 @@ typedef struct Slot {
   Span span;
 } Slot;
 
+/* A `store` or `load`. */
+typedef struct Stored {
+  const char *name; /* "net" */
+  bool loads;
+  const char *type; /* "Net[4]", "fixed[3]" */
+  int protocol;     /* instance */
+  int leaves;       /* tensors of the value */
+  Span span;
+} Stored;
+
 /* What leaves the protocols. */
 typedef struct Reveal {
   Span span;
@@ -212,6 +222,7 @@ typedef struct Program {
   VEC(ProtocolInstance) protocols;
   VEC(Slot) slots;
   VEC(Reveal) reveals;
+  VEC(Stored) stored;
   VEC(Method) methods; /* choreography */
   VEC(Op *) params;    /* unused at present: run-time parameters (--set) */
   IrBlock *body;

@@ -465,6 +465,17 @@ KindWidths kind_width(Kind *x, const Op *joint) {
   return w;
 }
 
+int kind_stored_bits(Kind *x, Elem elem) {
+  Val bits = fitting_bits(x, elem);
+  const Decl *fn = find_overload(x, DECL_WIDTH, "store", &bits, 1, 0);
+  if (elem == EL_BOOL || !fn)
+    return elem == EL_BOOL ? 1 : kind_instance(x)->ring;
+  Val v = call_function(x, fn, &bits, 1, fn->name_span);
+  if (!x->failed && !width_of(&v))
+    kind_fail(x, fn->name_span, "a width is an integer above 0");
+  return width_of(&v);
+}
+
 static Val construct(Kind *x, const Decl *s, Call *c) {
   Val v = {.kind = V_STRUCT, .name = s->name, .count = s->fields.count};
   v.items = ARENA_ARRAY(x->arena, Val, v.count);

@@ -145,6 +145,8 @@ typedef struct KindWidths {
   int of[2];
 } KindWidths;
 KindWidths kind_width(Kind *x, const Op *joint);
+/* Ring bits of a stored value of these elements: what `width fn store` says, else the whole ring. */
+int kind_stored_bits(Kind *x, Elem elem);
 /* A function of the kind by name: as it fits; with the operands of a commutative operation swapped; with as few
  * public operands as possible made private. At most KIND_OPERANDS arguments; those are replaced. */
 Val kind_call(Kind *x, const char *name, Val *args, int count, const Span *at);
@@ -154,6 +156,12 @@ bool kind_party(const Kind *x, const char *name, PartySet *out);
 const ProtocolInstance *kind_instance(const Kind *x);
 /* The innermost call of a pure function, or NULL. */
 Frame *kind_pure_frame(Kind *x);
+
+/* ---- expand_stored.c ----------------------------------------------------------------------------------- */
+
+/* A joint STORE of a value, and a joint LOAD. */
+Val kind_expand_store(Kind *x, const Op *joint, Val v);
+Val kind_expand_load(Kind *x, const Op *joint);
 
 /* ---- kind_builtin.c ---------------------------------------------------------------------------------------
  */

@@ -245,21 +245,24 @@ static void command_build(Compilation *c) {
 }
 
 /* Builds in a directory of its own, runs all parties, and removes the directory. */
-static void build_and_run(Compilation *c, const RunOptions *options) {
+static void build_and_run(Compilation *c, RunOptions *options) {
   const char *error = NULL, *directory = run_directory(c->arena, &error);
   if (!directory) {
     fprintf(stderr, "tfec: %s\n", error);
     c->exit_code = EXIT_CANNOT_CREATE;
     return;
   }
+  if (c->test) /* what it stores goes with it */
+    options->state_dir = directory;
   if (build(c, arena_printf(c->arena, "%s/party", directory), NULL))
     c->exit_code = run_parties(c->arena, c->program, directory, options);
   run_remove_directory(directory);
 }
 
 static void command_run(Compilation *c) {
+  RunOptions options = c->options->run;
   if (compile(c) && c->options->dump == DUMP_NONE)
-    build_and_run(c, &c->options->run);
+    build_and_run(c, &options);
 }
 
 static bool run_test(const Compilation *file, const char *name, bool clear) {

@@ -369,6 +369,21 @@ static const char *about_reveals(const Program *p) {
   return *text ? text : "nothing\n";
 }
 
+/* "net (Net[4]), to a later run; ..." */
+static const char *about_stored(const Program *p, PartySet members) {
+  const char *text = "";
+  for (int i = 0; i < p->stored.count; i++) {
+    const Stored *s = &p->stored.data[i];
+    PartySet servers = party_none();
+    for (int k = 0; k < p->protocols.data[s->protocol].servers.count; k++)
+      servers = party_or(servers, party_one(p->protocols.data[s->protocol].servers.data[k]));
+    if (!party_empty(party_and(servers, members)))
+      text = arena_printf(p->arena, "%s%s`%s` (%s) %s another run", text, *text ? "; " : "", s->name, s->type,
+                          s->loads ? "of" : "for");
+  }
+  return text;
+}
+
 const char *manifest_about(const Program *p, const Cost *c, int decl, const char *compiler) {
   Arena *a = p->arena;
   const PartyDecl *d = &p->parties.data[decl];
@@ -384,6 +399,9 @@ const char *manifest_about(const Program *p, const Cost *c, int decl, const char
   const char *text = arena_printf(a, "Your data     %s\n", *in ? in : "no files are read");
   if (*result)
     text = arena_printf(a, "%sYou get       %s\n", text, result);
+  const char *kept = about_stored(p, members);
+  if (*kept)
+    text = arena_printf(a, "%sYou keep      shares of %s\n", text, kept);
   text = arena_printf(a, "%sSends to      %s\n", text, *to ? to : "nobody");
   text = arena_printf(a, "%sReceives from %s\n", text, *from ? from : "nobody");
   text = arena_printf(a, "%sRevealed      %s", text, about_reveals(p));

@@ -111,8 +111,17 @@ static const char *executable(const Run *r, const Party *p) {
   return arena_printf(r->arena, "%s/party-%s", r->directory, p->decl->name);
 }
 
+/* A path of our command line, for a process in another directory. */
+static const char *absolute_target(const Run *r, const char *what) {
+  char here[PATH_MAX];
+  if (strcmp(what, "-") == 0 || *what == '/' || !getcwd(here, sizeof here))
+    return what;
+  return arena_printf(r->arena, "%s/%s", here, what);
+}
+
 static const char *key_file(const Run *r, const Party *p) {
-  return arena_printf(r->arena, "%s/%s.key", r->directory, p->name);
+  const char *folder = r->options->state_dir ? absolute_target(r, r->options->state_dir) : r->directory;
+  return arena_printf(r->arena, "%s/%s.key", folder, p->name);
 }
 
 static bool complain(const char *what) {
@@ -121,7 +130,7 @@ static bool complain(const char *what) {
 }
 
 /* Runs `party-NAME keygen` and finds the public key in what it prints. */
-static const char *make_key(Run *r, Party *p) {
+static const char *new_key(Run *r, Party *p) {
   int fds[2];
   if (pipe2(fds, O_CLOEXEC) != 0)
     return NULL;
@@ -147,6 +156,25 @@ static const char *make_key(Run *r, Party *p) {
   if (!key)
     return NULL;
   return arena_intern(r->arena, key, strcspn(key, "\"' \t\r\n"));
+}
+
+/* With --state a party keeps its key from run to run, and its line for hosts.toml beside it. */
+static const char *make_key(Run *r, Party *p) {
+  char text[128] = "";
+  const char *line = arena_printf(r->arena, "%s.line", key_file(r, p));
+  if (!r->options->state_dir)
+    return new_key(r, p);
+  FILE *f = access(key_file(r, p), F_OK) == 0 ? fopen(line, "re") : NULL;
+  bool known = f && fscanf(f, "%127s", text) == 1;
+  if (f)
+    fclose(f);
+  if (known)
+    return arena_intern_z(r->arena, text);
+  unlink(key_file(r, p));
+  const char *key = new_key(r, p);
+  f = key ? fopen(line, "we") : NULL;
+  bool written = f && fprintf(f, "%s\n", key) > 0;
+  return f && fclose(f) == 0 && written ? key : NULL;
 }
 
 static bool open_listener(Party *p) {
@@ -197,13 +225,6 @@ static void pass_option(Run *r, Words *w, const char *name, const char *value) {
 static const char *absolute(Run *r, const char *what) {
   char path[PATH_MAX];
   return strcmp(what, "-") != 0 && realpath(what, path) ? arena_intern_z(r->arena, path) : what;
-}
-
-static const char *absolute_target(Run *r, const char *what) {
-  char here[PATH_MAX];
-  if (strcmp(what, "-") == 0 || *what == '/' || !getcwd(here, sizeof here))
-    return what;
-  return arena_printf(r->arena, "%s/%s", here, what);
 }
 
 /* Splits "PARTY:NAME=WHAT" and "NAME=WHAT"; *party NULL without one. */
@@ -286,6 +307,8 @@ static Words command_line(Run *r, int k) {
     word(r, &w, "--allow-clear");
   pass_option(r, &w, "--seed", o->seed);
   pass_option(r, &w, "--timeout", o->timeout);
+  if (o->state_dir)
+    pass_option(r, &w, "--state", absolute_target(r, o->state_dir));
   pass_option(r, &w, "--rtt", o->rtt);
   pass_option(r, &w, "--bandwidth", o->bandwidth);
   if (o->stats_dir) {
@@ -566,6 +589,8 @@ static bool prepare(Run *r) {
       return false;
   if (r->options->stats_dir && mkdir(r->options->stats_dir, 0777) != 0 && errno != EEXIST)
     return complain(r->options->stats_dir);
+  if (r->options->state_dir && mkdir(r->options->state_dir, 0700) != 0 && errno != EEXIST)
+    return complain(r->options->state_dir);
   return write_hosts(r);
 }
 

@@ -3,6 +3,7 @@
  *   chan     chan/     connections to the peers          io       file/ bindings of inputs and outputs
  *   keys     prg.c     keys shared with the peers        progress progress.c
  *   deal     deal.c    batch being dealt                 dealt    dealt.c  batch in place of its producer
+ *   state    state.c   folder of --state                 stored   stored.c shares of other runs in it
  */
 #ifndef TFE_CTX_H
 #define TFE_CTX_H
@@ -20,6 +21,7 @@ typedef struct TfeIo TfeIo;             /* file/io.h */
 typedef struct TfeProgress TfeProgress; /* progress.h */
 typedef struct TfeDeal TfeDeal;         /* deal.h */
 typedef struct TfeDealt TfeDealt;       /* dealt.h */
+typedef struct TfeState TfeState;       /* state.h */
 
 /* What a party counted, to be compared with the program's `expected`. */
 typedef struct TfeCounters {
@@ -46,6 +48,9 @@ struct TfeCtx {
   TfeProgress *progress;
   TfeDeal *deal;        /* NULL: what is sent goes to the peers */
   TfeDealt *dealt;      /* NULL: every producer is there itself */
+  TfeState *state;      /* NULL: no --state */
+  struct TfeStoredState *stored;
+  uint8_t session_id[32]; /* the same at all parties of a run, and of no other run */
   uint8_t hash_key[16]; /* of the session, public: for comparison keys (gate/hash.h) */
   /* the first error */
   TfeStatus error;

@@ -20,6 +20,7 @@
 
 #include "batch.h"
 #include "prg/prg.h"
+#include "sealed.h"
 
 static const char deal_beside[] = ".dealing";
 
@@ -142,18 +143,10 @@ static TfeStatus deal_open_folder(TfeCtx *ctx, TfeDeal *deal, const char *folder
 }
 
 static TfeStatus deal_put(TfeCtx *ctx, int64_t peer, const uint8_t *data, size_t bytes) {
-  int fd = ctx->deal->files[peer].fd;
-  for (size_t done = 0; done < bytes;) {
-    ssize_t part = write(fd, data + done, bytes - done);
-    if (part < 0 && errno == EINTR)
-      continue;
-    if (part <= 0)
-      return tfe_fail(ctx, TFE_OUTPUT, "cannot write the batch for %s into %.*s: %s",
-                      tfe_party_name(ctx, peer), (int)ctx->deal->folder_length, ctx->deal->path,
-                      strerror(errno));
-    done += (size_t)part;
-  }
-  return TFE_OK;
+  if (sealed_file_write(ctx->deal->files[peer].fd, data, bytes))
+    return TFE_OK;
+  return tfe_fail(ctx, TFE_OUTPUT, "cannot write the batch for %s into %.*s: %s", tfe_party_name(ctx, peer),
+                  (int)ctx->deal->folder_length, ctx->deal->path, strerror(errno));
 }
 
 TfeStatus tfe_deal_write(TfeCtx *ctx, int64_t peer, const void *message, size_t bytes) {

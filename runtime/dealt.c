@@ -19,14 +19,14 @@
 #include <unistd.h>
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 
 #include "batch.h"
 #include "parameters.h"
 #include "prg/prg.h"
 #include "progress.h"
+#include "sealed.h"
 
-enum { DEALT_PATH = 4096, DEALT_PIECE = 256 << 10, DEALT_LEDGER_LIMIT = 256 << 20 };
+enum { DEALT_PATH = 4096, DEALT_LEDGER_LIMIT = 256 << 20 };
 
 struct TfeDealt {
   int fd; /* -1: not open */
@@ -92,19 +92,6 @@ TfeStatus tfe_dealt_permitted(TfeCtx *ctx) {
 
 /* ------------------------------------------------------------------------------------------ bytes of files */
 
-/* Exactly `bytes` from `offset`; false: there are fewer, or errno. */
-static bool dealt_pread(int fd, void *out, size_t bytes, uint64_t offset) {
-  for (size_t done = 0; done < bytes;) {
-    ssize_t part = pread(fd, (uint8_t *)out + done, bytes - done, (off_t)(offset + done));
-    if (part < 0 && errno == EINTR)
-      continue;
-    if (part <= 0)
-      return false;
-    done += (size_t)part;
-  }
-  return true;
-}
-
 __attribute__((format(printf, 3, 4))) static TfeStatus dealt_fail(TfeCtx *ctx, TfeStatusCode code,
                                                                   const char *format, ...) {
   char why[400];
@@ -129,7 +116,7 @@ static TfeStatus dealt_damaged(TfeCtx *ctx, const char *why) {
 static TfeStatus dealt_read_head(TfeCtx *ctx) {
   TfeDealt *d = ctx->dealt;
   uint8_t start[BATCH_START_BYTES];
-  if (!dealt_pread(d->fd, start, sizeof start, 0) || memcmp(start, batch_magic, BATCH_MAGIC_BYTES) != 0)
+  if (!sealed_file_pread(d->fd, start, sizeof start, 0) || memcmp(start, batch_magic, BATCH_MAGIC_BYTES) != 0)
     return dealt_damaged(ctx, "it does not begin as a dealt batch");
   Reader r = {start + BATCH_MAGIC_BYTES, 8, false};
   uint64_t format = take_number(&r, 4), bytes = take_number(&r, 4);
@@ -140,7 +127,7 @@ static TfeStatus dealt_read_head(TfeCtx *ctx) {
     return dealt_damaged(ctx, "its head is too long");
   d->fields_bytes = (size_t)bytes;
   TRY(tfe_alloc(ctx, d->fields_bytes, &d->fields));
-  if (!dealt_pread(d->fd, d->fields, d->fields_bytes, sizeof start) ||
+  if (!sealed_file_pread(d->fd, d->fields, d->fields_bytes, sizeof start) ||
       !batch_take_fields(d->fields, d->fields_bytes, &d->batch))
     return dealt_damaged(ctx, "its head is not whole");
   d->at = sizeof start + bytes;
@@ -150,21 +137,9 @@ static TfeStatus dealt_read_head(TfeCtx *ctx) {
 /* ------------------------------------------------------------------------------------------------- judging */
 
 static TfeStatus dealt_digest(TfeCtx *ctx, uint64_t bytes, uint8_t digest[BATCH_DIGEST_BYTES]) {
-  EVP_MD_CTX *hash = EVP_MD_CTX_new();
-  uint8_t *piece = NULL;
-  TfeStatus status = tfe_alloc(ctx, DEALT_PIECE, &piece);
-  bool good = status == TFE_OK && hash != NULL && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1;
-  for (uint64_t at = 0; good && at < bytes;) {
-    size_t part = bytes - at < DEALT_PIECE ? (size_t)(bytes - at) : DEALT_PIECE;
-    good = dealt_pread(ctx->dealt->fd, piece, part, at) && EVP_DigestUpdate(hash, piece, part) == 1;
-    at += part;
-  }
-  good = good && EVP_DigestFinal_ex(hash, digest, NULL) == 1;
-  EVP_MD_CTX_free(hash);
-  tfe_release(piece, DEALT_PIECE);
-  if (!good && status == TFE_OK)
-    status = tfe_fail(ctx, TFE_SYSTEM, "cannot read %s: %s", ctx->dealt->path, strerror(errno));
-  return status;
+  if (sealed_file_digest(ctx->dealt->fd, bytes, digest))
+    return TFE_OK;
+  return tfe_fail(ctx, TFE_SYSTEM, "cannot read %s: %s", ctx->dealt->path, strerror(errno));
 }
 
 /* Whole and undamaged? */
@@ -172,7 +147,7 @@ static TfeStatus dealt_judge_bytes(TfeCtx *ctx, uint64_t size, uint8_t tail[BATC
   TfeDealt *d = ctx->dealt;
   uint8_t digest[BATCH_DIGEST_BYTES];
   if (size < d->at + BATCH_TAIL_BYTES ||
-      !dealt_pread(d->fd, tail, BATCH_TAIL_BYTES, size - BATCH_TAIL_BYTES) ||
+      !sealed_file_pread(d->fd, tail, BATCH_TAIL_BYTES, size - BATCH_TAIL_BYTES) ||
       memcmp(tail, batch_magic, BATCH_MAGIC_BYTES) != 0)
     return dealt_damaged(ctx, "its end is missing");
   d->end = size - BATCH_TAIL_BYTES;
@@ -331,7 +306,7 @@ static TfeStatus dealt_ledger_text(TfeCtx *ctx, int fd, char **out, size_t *byte
     return tfe_fail(ctx, TFE_SYSTEM, "%s is not a list of used batches: it is too long", ctx->dealt->ledger);
   *bytes = (size_t)about.st_size;
   TRY(tfe_alloc(ctx, *bytes + 1, out));
-  if (dealt_pread(fd, *out, *bytes, 0))
+  if (sealed_file_pread(fd, *out, *bytes, 0))
     return TFE_OK;
   tfe_release(*out, *bytes + 1);
   *out = NULL;
@@ -490,22 +465,6 @@ TfeStatus tfe_dealt_open(TfeCtx *ctx, const char *folder, const char *ledger, co
 
 /* ---------------------------------------------------------------------------------------------- taking it */
 
-/* The folder that a file is in, on disk. */
-static bool dealt_sync_folder_of(const char *path) {
-  char folder[DEALT_PATH];
-  snprintf(folder, sizeof folder, "%s", path);
-  char *slash = strrchr(folder, '/');
-  if (slash == NULL)
-    snprintf(folder, sizeof folder, ".");
-  else
-    slash[slash == folder] = '\0';
-  int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  bool good = fd >= 0 && fsync(fd) == 0;
-  if (fd >= 0)
-    close(fd);
-  return good;
-}
-
 /* Begins on a line of its own, whatever a crash has left there. */
 static TfeStatus dealt_mark(TfeCtx *ctx, int fd, bool new_line) {
   const TfeDealt *d = ctx->dealt;
@@ -518,7 +477,7 @@ static TfeStatus dealt_mark(TfeCtx *ctx, int fd, bool new_line) {
       snprintf(text, sizeof text, "%s%s batch %" PRIu64 " of %s, used by %s at %s\n", new_line ? "\n" : "",
                id, d->batch.number, tfe_party_name(ctx, d->dealer), ctx->name, date);
   if (write(fd, text, (size_t)length) != (ssize_t)length || fsync(fd) != 0 ||
-      !dealt_sync_folder_of(d->ledger))
+      !sealed_file_sync_folder_of(d->ledger))
     return dealt_ledger_fail(ctx, TFE_OUTPUT);
   return TFE_OK;
 }
@@ -567,7 +526,7 @@ TfeStatus tfe_dealt_read(TfeCtx *ctx, void *out, size_t bytes) {
   TfeDealt *d = ctx->dealt;
   if (bytes > d->end - d->at)
     return tfe_dealt_wrong(ctx, "it has no more messages");
-  if (!dealt_pread(d->fd, out, bytes, d->at))
+  if (!sealed_file_pread(d->fd, out, bytes, d->at))
     return tfe_fail(ctx, TFE_SYSTEM, "cannot read %s: %s", d->path, strerror(errno));
   d->at += bytes;
   return TFE_OK;

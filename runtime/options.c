@@ -55,6 +55,7 @@ static const Option options_table[] = {
      "run ahead, without a network: write what is sent as a batch into DIR"},
     {"deal-count", 0, COUNT, AT(deal_count), 0, "N", "--deal: how many batches (1)"},
     {"dealt", 0, TEXT, AT(dealt), 0, "DIR", "read from a batch, used once, what its dealer would send"},
+    {"state", 0, TEXT, AT(state), 0, "DIR", "where shares are stored and loaded (TFE_STATE)"},
     {"progress", 0, PROGRESS, AT(progress), 0, "MODE", "auto, bar, lines, json or none"},
     {"log", 0, TEXT, AT(log), 0, "FILE", "append what happens to FILE"},
     {"stats", 0, TEXT, AT(stats), 0, "FILE", "write rounds, messages and bytes to FILE as JSON"},
@@ -270,6 +271,8 @@ TfeStatus tfe_options_read(TfeCtx *ctx, int argc, char **argv, TfeOptions *optio
     options->hosts = options_environment("TFE_HOSTS");
   if (options->key == NULL)
     options->key = options_environment("TFE_KEY");
+  if (options->state == NULL)
+    options->state = options_environment("TFE_STATE");
   return options_check(ctx, options);
 }
 

@@ -28,7 +28,7 @@ typedef struct TfeOptions {
   TfeCommand command;
   bool has_index;
   int64_t index; /* member of the family */
-  const char *hosts, *listen, *key, *certificate, *authority, *program, *log, *stats, *file, *deal, *dealt;
+  const char *hosts, *listen, *key, *certificate, *authority, *program, *log, *stats, *file, *deal, *dealt, *state;
   TfeTexts overrides; /* --host */
   TfeTexts inputs, outputs;
   int64_t deal_count; /* 0: not given */

@@ -28,7 +28,9 @@
 #include "pool.h"
 #include "progress.h"
 #include "session.h"
+#include "state.h"
 #include "stop.h"
+#include "stored.h"
 
 typedef struct Party {
   TfeCtx ctx;
@@ -120,6 +122,12 @@ static TfeStatus party_permitted(const Party *party, TfeCtx *ctx) {
     TfeStatus status = tfe_fail(ctx, TFE_CLEAR_REFUSED,
                                 "%s has a protocol of kind clear, which hides nothing", program->source);
     tfe_help(ctx, "--allow-clear runs it nevertheless, on data that everybody may see");
+    return status;
+  }
+  if (tfe_stored_needed(ctx) && options->state == NULL) {
+    TfeStatus status = tfe_fail(ctx, TFE_USAGE, "%s stores or loads shares: where?", program->source);
+    tfe_note(ctx, "`%s`, at %s", program->stored[0].name, program->stored[0].where);
+    tfe_help(ctx, "--state DIR names the folder in which %s keeps them", ctx->name);
     return status;
   }
   if (options->deal != NULL)
@@ -226,15 +234,33 @@ static void party_threads(const Party *party) {
   tfe_pool_set(wanted < INT32_MAX ? (int)wanted : INT32_MAX);
 }
 
+/* Of a party that nobody has to authenticate: a key that signs what it stores, or any. */
+static TfeStatus party_alone(Party *party) {
+  TfeCtx *ctx = &party->ctx;
+  char text[512];
+  TRY(tfe_alloc(ctx, (size_t)ctx->program->party_count * sizeof *party->peers, &party->peers));
+  if (party->options.state != NULL)
+    return tfe_identity_load(ctx, party_key(party, text), &party->identity);
+  return tfe_identity_new(ctx, &party->identity);
+}
+
+static TfeStatus party_state(Party *party) {
+  TfeCtx *ctx = &party->ctx;
+  if (party->options.state == NULL || !tfe_stored_needed(ctx))
+    return TFE_OK;
+  TRY(tfe_state_open(ctx, party->options.state, party->identity, party->peers));
+  return tfe_stored_check(ctx);
+}
+
 static TfeStatus party_connect(Party *party) {
   TfeCtx *ctx = &party->ctx;
-  if (!party_linked(ctx)) { /* alone: nobody to authenticate to */
-    TRY(tfe_alloc(ctx, (size_t)ctx->program->party_count * sizeof *party->peers, &party->peers));
-    TRY(tfe_identity_new(ctx, &party->identity));
-  } else {
+  if (party_linked(ctx)) {
     TRY(party_hosts(party));
     TRY(party_identity(party));
+  } else {
+    TRY(party_alone(party));
   }
+  TRY(party_state(party));
   int fd = party->options.listen_fd;
   party->options.listen_fd = -1;
   TRY(tfe_chan_init(ctx, party->peers, party->identity, fd));
@@ -367,6 +393,7 @@ static int party_execute(Party *party) {
   tfe_progress_log(ctx, status == TFE_OK ? "finished" : "stopping");
   tfe_chan_close(ctx);
   tfe_io_free(ctx);
+  tfe_stored_free(ctx); /* and what was not stored whole */
   return party_report(party);
 }
 
@@ -407,6 +434,8 @@ int main(int argc, char **argv) {
   tfe_chan_free(&party.ctx);
   tfe_deal_free(&party.ctx);
   tfe_dealt_free(&party.ctx);
+  tfe_stored_free(&party.ctx);
+  tfe_state_free(&party.ctx);
   tfe_identity_free(party.identity);
   tfe_release(party.peers, party.peers ? (size_t)tfe_program.party_count * sizeof *party.peers : 0);
   tfe_progress_free(&party.ctx);

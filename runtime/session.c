@@ -24,6 +24,7 @@
 #include "parameters.h"
 #include "prg/prg.h"
 #include "progress.h"
+#include "state.h"
 
 enum { CARD = 'C', OPENING = 'O', READY = 'R', NONCE = 32, PART = 8, BLIND = 16 };
 #define NO_DEALER UINT32_MAX
@@ -39,6 +40,7 @@ typedef struct Card {
   uint32_t dealer; /* whose batch it has; NO_DEALER: none */
   uint64_t batch;  /* its number */
   const uint8_t *nonce, *commitment, *batch_id, *links;
+  Text state; /* state.h */
   bool opened;
   uint8_t part[PART];
 } Card;
@@ -87,7 +89,8 @@ static TfeStatus session_own_card(Session *s, bool has_seed, uint64_t seed) {
   session_commitment((uint32_t)ctx->party, s->part, s->blind, commitment);
   const char *parameters = or_empty(program->parameters);
   size_t bytes = 256 + strlen(or_empty(program->hash)) + strlen(or_empty(program->source)) +
-                 strlen(or_empty(program->compiler)) + strlen(parameters) + (size_t)s->count;
+                 strlen(or_empty(program->compiler)) + strlen(parameters) + (size_t)s->count +
+                 tfe_state_card_bytes(ctx);
   Card *card = &s->cards[ctx->party];
   uint8_t *raw = malloc(bytes);
   if (raw == NULL)
@@ -110,6 +113,8 @@ static TfeStatus session_own_card(Session *s, bool has_seed, uint64_t seed) {
   session_put_batch(&w, ctx);
   for (int64_t p = 0; p < s->count; p++)
     put_number(&w, p != ctx->party && s->links[p] != 0, 1);
+  put_number(&w, tfe_state_card_bytes(ctx), 4);
+  tfe_state_put_card(ctx, &w);
   *card = (Card){.raw = raw, .raw_bytes = (size_t)(w.at - raw)};
   return TFE_OK;
 }
@@ -138,6 +143,7 @@ static bool session_read_card(Card *card, bool *comparable) {
   card->batch = take_number(&r, 8);
   card->batch_id = take_bytes(&r, BATCH_ID_BYTES);
   card->links = take_bytes(&r, card->party_count);
+  card->state = take_text(&r);
   return !r.bad && r.left == 0;
 }
 
@@ -398,6 +404,16 @@ static int64_t session_missing(const Session *s, bool opening) {
   return -1;
 }
 
+static TfeStatus session_agree_state(Session *s) {
+  Text *cards = NULL;
+  TRY(tfe_alloc(s->ctx, (size_t)s->count * sizeof *cards, &cards));
+  for (int64_t p = 0; p < s->count; p++)
+    cards[p] = s->cards[p].raw ? s->cards[p].state : (Text){"", 0};
+  TfeStatus status = tfe_state_agree(s->ctx, cards);
+  tfe_release(cards, (size_t)s->count * sizeof *cards);
+  return status;
+}
+
 static TfeStatus session_exchange(Session *s) {
   TfeCtx *ctx = s->ctx;
   Card *own = &s->cards[ctx->party];
@@ -405,6 +421,7 @@ static TfeStatus session_exchange(Session *s) {
   for (int64_t missing; (missing = session_missing(s, false)) >= 0;)
     TRY(session_hear(s, missing));
   TRY(session_compare(s));
+  TRY(session_agree_state(s));
   uint8_t opening[1 + 4 + PART + BLIND];
   Writer w = {opening};
   put_number(&w, OPENING, 1);
@@ -465,6 +482,7 @@ static TfeStatus session_keys(Session *s, bool has_seed, uint64_t seed) {
   const Card *dealt = session_dealt(s);
   uint64_t public_seed = 0;
   TRY(session_digest(s, "tfe session", false, s->id));
+  memcpy(ctx->session_id, s->id, sizeof ctx->session_id);
   TRY(session_digest(s, "tfe comparison keys", false, digest));
   memcpy(ctx->hash_key, digest, sizeof ctx->hash_key);
   TRY(session_digest(s, "tfe public seed", true, digest));

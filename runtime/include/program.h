@@ -6,8 +6,8 @@
 
 #include <stdint.h>
 
-#define TFE_ABI_VERSION 1
-#define TFE_PROTOCOL_VERSION 2 /* of the handshake and the message header */
+#define TFE_ABI_VERSION 2
+#define TFE_PROTOCOL_VERSION 3 /* of the handshake and the message header */
 
 typedef struct TfeCtx TfeCtx;
 
@@ -32,6 +32,25 @@ typedef struct TfeSlot {
   const uint8_t *members; /* [members of self] whose slot it is; NULL: of all */
 } TfeSlot;
 
+/* One tensor of a value that the program stores or loads: of each of its leaves the part that this party holds.
+ * Rows of one group are one value; they are stored or loaded one after the other. */
+typedef struct TfeStored {
+  const char *name;  /* "net" */
+  const char *field; /* "l1.w", or "" */
+  const char *part;  /* of a private value, as its protocol kind names it: "a" */
+  int64_t group, loads;
+  int64_t bits, scale; /* of an element; scale -1: a number in the clear */
+  int64_t rank;
+  const int64_t *dims;
+  const char *protocol; /* "pond" */
+  const char *format;   /* "frac = 16, whole = 14, ring = 64" */
+  const char *type;     /* "LogReg[2]" */
+  int64_t holder_count;
+  const int64_t *holders; /* party numbers of those who hold the other parts, and of this party, in order */
+  const char *where;      /* "logistic.tfe:35" */
+  const uint8_t *members; /* [members of self] whose row it is */
+} TfeStored;
+
 /* Bits of TfeProgram.links. */
 enum {
   TFE_LINK_SEND = 1,    /* this party sends messages there */
@@ -55,6 +74,8 @@ typedef struct TfeProgram {
   const uint8_t *links; /* [members of self][party_count], TFE_LINK_* ; 0: no connection */
   int64_t slot_count;   /* of this party */
   const TfeSlot *slots;
+  int64_t stored_count; /* of this party */
+  const TfeStored *stored;
   int64_t site_count;       /* source places, numbered; runtime calls name them */
   const char *const *sites; /* "logreg.tfe:25", with " in predict, called from model.tfe:36" behind it */
   int64_t arena_words;      /* 8-byte words of data memory */

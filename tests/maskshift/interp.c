@@ -421,6 +421,7 @@ static void draw(Interp *in, const Op *op) {
 
 static void effect(Interp *in, const Op *op, int party, uint64_t *out) {
   switch (op->kind) {
+  case OP_LOAD: /* a part of a private value, which hooks make as well */
   case OP_INPUT: in->hooks.input(in->hooks.data, op, party, pass_of(in, op), out); break;
   case OP_MORE: out[0] = pass_of(in, op) == 0; break; /* every stream has one item */
   case OP_PRINT:

@@ -17,7 +17,7 @@ typedef struct InterpHooks {
   void (*random)(void *data, Interp *in, const Op *op, uint64_t pass, uint64_t *out);
   /* A message was sent. */
   void (*sent)(void *data, const Op *op, uint64_t pass, const uint64_t *value);
-  /* An input of a party: fill out. */
+  /* An input of a party, or a part of what it loads (LOAD): fill out. */
   void (*input)(void *data, const Op *op, int party, uint64_t pass, uint64_t *out);
   /* Added to every seed of local generators, so that generated data differ between runs. */
   int64_t seed_shift;

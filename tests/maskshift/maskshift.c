@@ -186,9 +186,32 @@ static void on_sent(void *data, const Op *op, uint64_t pass, const uint64_t *val
                            op->site ? source_where(t->arena, op->site->span) : "?");
 }
 
+/* Server 0's part of a stored value is the same in all runs, server 1's the rest of a value that differs. */
+static void stored_part(Test *t, const Op *op, uint64_t *out) {
+  uint8_t key[TFE_KEY_BYTES] = {98}, data[TFE_KEY_BYTES] = {(uint8_t)(t->run ? 100 : 99), 98};
+  const IrType *type = &op->type;
+  int64_t n = shape_count(&type->shape);
+  uint64_t low = type->bits < 64 ? (UINT64_C(1) << type->bits) - 1 : ~UINT64_C(0);
+  uint32_t leaf = (uint32_t)(op->ints.data[0] * 100 + op->ints.data[1]);
+  tfe_prg_words(key, leaf, 0, type->bits, out, n);
+  if (op->ints.data[2] == 0)
+    return;
+  uint64_t *numbers = arena_alloc(t->arena, 8 * (size_t)n + 8);
+  tfe_prg_words(data, leaf, 0, 16, numbers, n);
+  for (int64_t i = 0; i < n; i++) {
+    double v = ((double)numbers[i] / 32768.0 - 1.0) * t->size * (double)(INT64_C(1) << type->scale);
+    uint64_t x = type->scale > 0 ? (uint64_t)(int64_t)v : numbers[i] % 1000;
+    out[i] = (x - out[i]) & low;
+  }
+}
+
 /* Private data: small numbers that differ between the runs; bools and ints likewise. */
 static void on_input(void *data, const Op *op, int party, uint64_t pass, uint64_t *out) {
   Test *t = data;
+  if (op->kind == OP_LOAD) {
+    stored_part(t, op, out);
+    return;
+  }
   uint8_t key[TFE_KEY_BYTES] = {(uint8_t)(t->run ? 100 : 99), (uint8_t)party};
   int64_t n = shape_count(&op->type.shape);
   tfe_prg_words(key, (uint32_t)op->id, pass, 16, out, n);

@@ -138,7 +138,7 @@ static void test_command_line(void **state) {
   expect("--hash", 0, "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n");
   expect("--about", 0, "You are adder.\n");
   expect("--about --index 2", 0, "You are adder.2.\n");
-  expect("--version", 0, "abi 1, protocol 2, OpenSSL");
+  expect("--version", 0, "abi 2, protocol 3, OpenSSL");
   expect("--help", 0, "--hosts FILE");
   expect("", 64, "party-adder: error[R0501]: which adder is this?\n  = help: give --index 0 to --index 2\n");
   expect("--index 3", 64, "error[R0501]: --index 3: adder has the members 0 to 2");
