@@ -53,6 +53,7 @@ extern const char *bench_tfec; /* the compiler, for families that build programs
 void bench_limits(void);
 void bench_matmul(void);
 void bench_prg(void);
+void bench_gate(void);
 void bench_loop(void);
 void bench_programs(void);
 
