@@ -13,6 +13,7 @@
 
 #include "include/abi.h"
 #include "prg/prg.h"
+#include "ring/ring.h"
 
 enum { ALIGN = 64, LARGE_PAGE = 2 << 20 };
 
@@ -80,6 +81,7 @@ TfeStatus tfe_ctx_init(TfeCtx *ctx, const TfeProgram *program, int64_t member) {
 
 void tfe_ctx_rewind(TfeCtx *ctx) {
   OPENSSL_cleanse(ctx->arena, arena_bytes(ctx));
+  tfe_ring_forget();
   if (ctx->loop_passes)
     memset(ctx->loop_passes, 0, (size_t)ctx->loop_capacity * sizeof *ctx->loop_passes);
   ctx->counters = (TfeCounters){0};
@@ -90,6 +92,7 @@ void tfe_ctx_free(TfeCtx *ctx) {
   tfe_keys_free(ctx);
   if (ctx->program) {
     tfe_release(ctx->arena, arena_bytes(ctx));
+    tfe_ring_forget();
     tfe_release(ctx->party_names, (size_t)ctx->program->party_count * TFE_NAME_BYTES);
   }
   tfe_release(ctx->loop_passes, (size_t)ctx->loop_capacity * sizeof *ctx->loop_passes);

@@ -15,7 +15,7 @@ const uint8_t *tfe_hash_key(const struct TfeCtx *ctx) {
 
 static const TfeHash *hash_of(TfeCpu cpu) {
 #if defined(__x86_64__)
-  if (cpu == TFE_CPU_AVX512)
+  if (cpu >= TFE_CPU_AVX512)
     return &tfe_hash_vaes;
   if (cpu == TFE_CPU_AVX2)
     return &tfe_hash_aesni;
@@ -29,5 +29,5 @@ const TfeHash *tfe_hash(void) {
 }
 
 const TfeHash *tfe_hash_tier(int i) {
-  return i <= (int)tfe_cpu_best() ? hash_of((TfeCpu)i) : NULL;
+  return i <= (int)TFE_CPU_AVX512 && i <= (int)tfe_cpu_best() ? hash_of((TfeCpu)i) : NULL;
 }

@@ -12,11 +12,16 @@
  * and its channels exchanged; with a stride of s there are s^2 of them, one for each remainder of the
  * coordinates by s, and each takes every s-th row and column of the kernel.
  *
- * Buffers belong to the thread (a block of b does not fit a small stack) and are wiped. */
+ * Working memory does not fit a small stack: whoever multiplies takes a buffer from a list and puts it back. It is
+ * wiped with the party's own memory, like all that the party computes with. */
+#define _GNU_SOURCE
 #include "ring.h"
 
 #include <openssl/crypto.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "../include/abi.h"
 #include "../pool.h"
@@ -32,10 +37,13 @@ enum {
   BLOCK_WORDS = 1 << 17,
   PANEL_WORDS = 1 << 15,
   THREAD_WORK = 1 << 19, /* products that are worth another thread */
+  LARGE_PAGE = 2 << 20,
 };
 
 const TfeRing *tfe_ring_of(TfeCpu cpu) {
 #if defined(__x86_64__)
+  if (cpu == TFE_CPU_AMX)
+    return &tfe_ring_amx;
   if (cpu == TFE_CPU_AVX512)
     return &tfe_ring_avx512;
   if (cpu == TFE_CPU_AVX2)
@@ -97,13 +105,19 @@ typedef struct Job {
   int64_t bits;
 } Job;
 
+/* What one thread needs for a product. */
 typedef struct Scratch {
   _Alignas(64) uint64_t block[BLOCK_WORDS]; /* of b, packed */
-  uint64_t panel[PANEL_WORDS];              /* of b, before it is packed */
-  uint64_t windows[WINDOW_WORDS];
+  _Alignas(64) uint64_t panel[PANEL_WORDS]; /* of b, before it is packed */
+  _Alignas(64) uint64_t windows[WINDOW_WORDS];
+  _Alignas(64) uint8_t room[TFE_RING_ROOM];
+  struct Scratch *next;
 } Scratch;
 
-static _Thread_local Scratch scratch;
+static struct {
+  pthread_mutex_t lock;
+  Scratch *unused;
+} list = {PTHREAD_MUTEX_INITIALIZER, NULL};
 
 static int64_t least(int64_t a, int64_t b) {
   return a < b ? a : b;
@@ -119,6 +133,36 @@ static int64_t round_up(int64_t a, int64_t unit) {
 
 static int64_t divide_down(int64_t a, int64_t b) {
   return a >= 0 ? a / b : -((-a + b - 1) / b);
+}
+
+static _Thread_local Scratch *scratch; /* while this thread multiplies */
+
+static void take_scratch(void) {
+  pthread_mutex_lock(&list.lock);
+  Scratch *s = list.unused;
+  if (s)
+    list.unused = s->next;
+  pthread_mutex_unlock(&list.lock);
+  if (!s) {
+    s = aligned_alloc(LARGE_PAGE, (size_t)round_up(sizeof *s, LARGE_PAGE));
+    if (!s)
+      abort(); /* a kernel has no way to say so */
+    (void)madvise(s, sizeof *s, MADV_HUGEPAGE);
+  }
+  scratch = s;
+}
+
+static void give_scratch(void) {
+  pthread_mutex_lock(&list.lock);
+  scratch->next = list.unused;
+  list.unused = scratch;
+  pthread_mutex_unlock(&list.lock);
+  scratch = NULL;
+}
+
+void tfe_ring_forget(void) {
+  for (Scratch *s = list.unused; s; s = s->next)
+    OPENSSL_cleanse(s, offsetof(Scratch, next));
 }
 
 static void zero_rows(uint64_t *out, int64_t ldo, int64_t rows, int64_t n) {
@@ -175,13 +219,13 @@ static void left_block(const Job *job, TfePanel *s, int64_t i0, int64_t rows, in
     s->step = a->across;
     return;
   }
-  s->a = scratch.windows;
+  s->a = scratch->windows;
   s->lda = a->turned ? 1 : k;
   s->step = a->turned ? rows : 1;
   if (a->turned)
-    gather(job->ring, a->windows, scratch.windows, p0, p0 + k, i0, i0 + rows);
+    gather(job->ring, a->windows, scratch->windows, p0, p0 + k, i0, i0 + rows);
   else
-    gather(job->ring, a->windows, scratch.windows, i0, i0 + rows, p0, p0 + k);
+    gather(job->ring, a->windows, scratch->windows, i0, i0 + rows, p0, p0 + k);
 }
 
 /* out[k, n] = b(p0 + .., j0 + ..) of taps */
@@ -214,7 +258,7 @@ static void pack_panel(const Job *job, uint64_t *out, int64_t p, int64_t k, int6
   const uint64_t *from = b->data + p * b->down + j;
   int64_t ldb = b->down;
   if (b->channels) {
-    uint64_t *dense = job->packed ? scratch.panel : out;
+    uint64_t *dense = job->packed ? scratch->panel : out;
     gather_taps(b, dense, p, k, j, n);
     from = dense;
     ldb = n;
@@ -286,7 +330,7 @@ static void multiply(const Job *job, TfePanel s, int64_t i, int64_t j) {
 static int64_t row_block(const Job *job, int64_t k) {
   if (!job->a.windows || k == 0)
     return job->m;
-  return most(ROWS, least(MOST_WINDOWS, WINDOW_WORDS / k) / ROWS * ROWS);
+  return most(ROWS, least(MOST_WINDOWS, WINDOW_WORDS / k) / (2 * ROWS) * (2 * ROWS));
 }
 
 static int64_t depth_of(const Job *job) {
@@ -297,16 +341,16 @@ static int64_t depth_of(const Job *job) {
 }
 
 /* Rows i0 .. i1-1, columns j .. j+n-1, depth p .. p+k-1. */
-static int64_t block_product(const Job *job, int64_t i0, int64_t i1, int64_t j, int64_t n, int64_t p,
-                             int64_t k) {
+static void block_product(const Job *job, int64_t i0, int64_t i1, int64_t j, int64_t n, int64_t p,
+                          int64_t k) {
   TfePanel s = {.ldo = job->out.down, .ldb = job->b.down, .k = k, .n = n, .bits = job->bits};
   s.mode = p > 0 && job->mode == TFE_SET ? TFE_ADD : job->mode;
-  int64_t used = 0;
+  s.room = scratch->room;
   if (job->b.packed) {
     s.b = packed_at(job, p, k, j);
   } else if (job->packs || job->packed) {
-    used = pack_block(job, scratch.block, p, k, j, n);
-    s.b = scratch.block;
+    pack_block(job, scratch->block, p, k, j, n);
+    s.b = scratch->block;
   } else {
     s.b = job->b.data + p * job->b.down + j;
   }
@@ -316,30 +360,22 @@ static int64_t block_product(const Job *job, int64_t i0, int64_t i1, int64_t j, 
     left_block(job, &s, i, s.m, p, k);
     multiply(job, s, i, j);
   }
-  return used;
-}
-
-static void wipe(const Job *job, int64_t used) {
-  OPENSSL_cleanse(scratch.block, (size_t)used * 8);
-  if (job->packed && job->b.channels)
-    OPENSSL_cleanse(scratch.panel, sizeof scratch.panel);
-  if (job->a.windows)
-    OPENSSL_cleanse(scratch.windows, (size_t)least(WINDOW_WORDS, job->m * job->k) * 8);
 }
 
 /* Rows i0 .. i1-1, columns j0 .. j1-1. */
 static void part_product(const Job *job, int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
   bool blocks = job->packed || job->packs || job->b.packed;
   int64_t width = blocks ? WIDTH / panel_columns(job) * panel_columns(job) : most(j1 - j0, 1);
-  int64_t depth = depth_of(job), used = 0;
+  int64_t depth = depth_of(job);
+  take_scratch();
   for (int64_t j = j0; j < j1; j += width) {
     int64_t p = 0;
     do { /* k may be 0 */
-      used = most(used, block_product(job, i0, i1, j, least(width, j1 - j), p, least(depth, job->k - p)));
+      block_product(job, i0, i1, j, least(width, j1 - j), p, least(depth, job->k - p));
       p += depth;
     } while (p < job->k);
   }
-  wipe(job, used);
+  give_scratch();
 }
 
 static void some_rows(void *data, int64_t from, int64_t to) {
@@ -371,7 +407,7 @@ static void product(Job *job) {
 /* -- matrix products -------------------------------------------------------------------------------------------- */
 
 static const TfePacked *packed_kernel(const TfeRing *ring, int64_t m, int64_t k, int64_t n, int64_t bits) {
-  const TfePacked *kernels[] = {ring->wide, ring->narrow};
+  const TfePacked *kernels[] = {ring->narrow, ring->wide};
   for (int i = 0; i < 2; i++)
     if (kernels[i] && kernels[i]->pays(m, k, n, bits))
       return kernels[i];
@@ -408,7 +444,7 @@ static void matmul(Job job, uint64_t *out, const uint64_t *a, const uint64_t *b,
   job.b = (Right){.data = b, .down = n};
   choose(&job);
   if (small(&job))
-    job.panel(&(TfePanel){out, n, a, k, 1, b, n, m, k, n, job.mode, job.bits});
+    job.panel(&(TfePanel){out, n, a, k, 1, b, n, m, k, n, job.mode, job.bits, NULL});
   else
     product(&job);
 }
@@ -440,8 +476,10 @@ void tfe_ring_pack(const TfeRing *ring, uint64_t *out, const uint64_t *b, int64_
   Job job = packed_job(ring, k, n, bits);
   job.b = (Right){.data = b, .down = n};
   int64_t depth = job.packed ? job.packed->depth : DEPTH;
+  take_scratch();
   for (int64_t p = 0; p < k; p += depth)
     out += pack_block(&job, out, p, least(depth, k - p), 0, n);
+  give_scratch();
 }
 
 void tfe_ring_matmul_packed(const TfeRing *ring, uint64_t *out, const uint64_t *a, const uint64_t *packed,

@@ -38,6 +38,7 @@ typedef struct TfePanel {
   int64_t m, k, n;
   TfeMode mode;
   int64_t bits;
+  void *room; /* for kernels on a rearranged b: their working memory, TFE_RING_ROOM bytes, aligned to 64 */
 } TfePanel;
 
 /* What becomes of one element. */
@@ -45,6 +46,8 @@ static inline uint64_t tfe_panel_word(const TfePanel *s, uint64_t out, uint64_t 
   uint64_t whole = s->mode == TFE_SET ? sum : s->mode == TFE_ADD ? out + sum : out - sum;
   return whole & ~UINT64_C(0) >> (64 - s->bits);
 }
+
+enum { TFE_RING_ROOM = 160 << 10 };
 
 /* Kernels on a b that was rearranged: panels of `columns` columns one after another, the last one filled up;
  * in a panel, groups of `unit` rows, the last one filled up with zeros, of `bytes` each. */
@@ -72,12 +75,15 @@ typedef struct TfeRing {
 
 extern const TfeRing tfe_ring_c;
 #if defined(__x86_64__)
-extern const TfeRing tfe_ring_avx2, tfe_ring_avx512;
+extern const TfeRing tfe_ring_avx2, tfe_ring_avx512, tfe_ring_amx;
 #endif
 
 /* The table for tfe_cpu(), or for a given one (at most tfe_cpu_best()). */
 const TfeRing *tfe_ring(void);
 const TfeRing *tfe_ring_of(TfeCpu cpu);
+
+/* Wipes what products have left in their working memory. No product may run meanwhile. */
+void tfe_ring_forget(void);
 
 /* Any size, dense, with a table of one's choice: what the ABI functions call with tfe_ring(). */
 void tfe_ring_matmul(const TfeRing *ring, uint64_t *out, const uint64_t *a, const uint64_t *b, int64_t m,

@@ -6,32 +6,9 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define INLINE static inline __attribute__((always_inline))
+#include "ring_avx512.h"
 
-enum { COLUMNS = 24, STRIP = 64, STRIP_ROWS = 3 };
-
-INLINE __mmask8 lanes_of(int64_t n, int vectors) {
-  return (__mmask8)(0xff >> (8 * vectors - n));
-}
-
-/* What is done with sums: added to what is there or set, their sign turned before or not, masked. */
-typedef struct Finish {
-  bool set;
-  __m512i sign, mask;
-} Finish;
-
-INLINE Finish finish_of(const TfePanel *s) {
-  return (Finish){s->mode == TFE_SET, _mm512_set1_epi64(s->mode == TFE_SUBTRACT ? -1 : 0),
-                  _mm512_set1_epi64((int64_t)(~UINT64_C(0) >> (64 - s->bits)))};
-}
-
-/* The sums of one vector of eight columns. */
-INLINE void put(uint64_t *out, __mmask8 lanes, __m512i sum, Finish f) {
-  if (!f.set)
-    sum = _mm512_add_epi64(_mm512_maskz_loadu_epi64(lanes, out),
-                           _mm512_sub_epi64(_mm512_xor_si512(sum, f.sign), f.sign));
-  _mm512_mask_storeu_epi64(out, lanes, _mm512_and_si512(sum, f.mask));
-}
+enum { COLUMNS = TFE_AVX512_COLUMNS, STRIP = 64, STRIP_ROWS = 3 };
 
 /* rows by vectors of eight columns, both constant, at most 24 sums; the last vector has the lanes `last`. */
 INLINE void block(int rows, int vectors, __mmask8 last, const TfePanel *s, uint64_t *out, const uint64_t *a,
@@ -128,7 +105,7 @@ static void column(const TfePanel *s) {
   }
 }
 
-static void panel(const TfePanel *s) {
+void tfe_avx512_panel(const TfePanel *s) {
   if (s->n == 1 && s->ldb == 1 && s->step == 1) {
     column(s);
     return;
@@ -181,7 +158,7 @@ INLINE void rows_of_fixed(int vectors, const TfePanel *s, int64_t j, int64_t n) 
     block_fixed(1, vectors, last, s, out, a, b);
 }
 
-static void panel_fixed(const TfePanel *s) {
+void tfe_avx512_panel_fixed(const TfePanel *s) {
   for (int64_t j = 0; j < s->n; j += COLUMNS) {
     int64_t n = s->n - j < COLUMNS ? s->n - j : COLUMNS;
     if (n > 16)
@@ -194,7 +171,7 @@ static void panel_fixed(const TfePanel *s) {
 }
 
 /* Short rows, as windows of an image with few channels have, one or two vectors each. */
-static void copy(uint64_t *out, int64_t ldo, const uint64_t *in, int64_t ldi, int64_t rows, int64_t n) {
+void tfe_avx512_copy(uint64_t *out, int64_t ldo, const uint64_t *in, int64_t ldi, int64_t rows, int64_t n) {
   __mmask8 last = lanes_of((n - 1) % 8 + 1, 1);
   int64_t most = (n - 1) / 8 * 8;
   for (; rows > 0; rows--, out += ldo, in += ldi) {
@@ -204,5 +181,6 @@ static void copy(uint64_t *out, int64_t ldo, const uint64_t *in, int64_t ldi, in
   }
 }
 
-const TfeRing tfe_ring_avx512 = {"avx512", COLUMNS, panel, panel_fixed, copy, NULL, NULL};
+const TfeRing tfe_ring_avx512 = {"avx512", COLUMNS, tfe_avx512_panel, tfe_avx512_panel_fixed, tfe_avx512_copy,
+                                 NULL,     NULL};
 #endif

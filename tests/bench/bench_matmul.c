@@ -7,13 +7,18 @@
 typedef struct Matmul {
   const TfeRing *ring;
   NaiveMatmul *naive;
-  uint64_t *out, *a, *b, *packed;
-  int64_t m, k, n, bits;
+  uint64_t *out, *a, *b;
+  int64_t m, k, n;
 } Matmul;
 
 static void ours(void *data) {
   Matmul *d = data;
-  tfe_ring_matmul(d->ring, d->out, d->a, d->b, d->m, d->k, d->n, d->bits, TFE_SET);
+  tfe_ring_matmul(d->ring, d->out, d->a, d->b, d->m, d->k, d->n, 64, TFE_SET);
+}
+
+static void direct(void *data) {
+  Matmul *d = data;
+  tfe_ring_matmul(&tfe_ring_avx512, d->out, d->a, d->b, d->m, d->k, d->n, 64, TFE_SET);
 }
 
 static void naive(void *data) {
@@ -34,14 +39,41 @@ static bool large(const int64_t *s) {
   return s[0] >= 64 && s[1] >= 64 && s[2] >= 64;
 }
 
+static bool is(const int64_t *s, int64_t m, int64_t k, int64_t n) {
+  return s[0] == m && s[1] == k && s[2] == n;
+}
+
 static double wanted(TfeCpu cpu, const int64_t *s) {
   if (s[0] == 1 || s[2] == 1)
     return 1;
   if (cpu == TFE_CPU_AVX2)
     return large(s) ? 1.5 : 0;
-  if (cpu >= TFE_CPU_AVX512 && s[0] == 128 && s[1] == 128 && s[2] == 128)
-    return 1.3;
-  return cpu >= TFE_CPU_AVX512 && large(s) && s[0] == 512 ? 2 : 0;
+  if (cpu == TFE_CPU_AVX512)
+    return is(s, 128, 128, 128) ? 1.3 : is(s, 512, 512, 512) ? 2 : 0;
+  if (cpu == TFE_CPU_AMX)
+    return is(s, 128, 784, 128) ? 3.5 : is(s, 512, 512, 512) ? 5 : 0;
+  return 0;
+}
+
+static BenchRow row_of(const Matmul *d) {
+  return (BenchRow){.kernel = "matmul",
+                    .shape = bench_text("%ldx%ldx%ld", (long)d->m, (long)d->k, (long)d->n),
+                    .tier = d->ring->name,
+                    .unit = "GMAC/s",
+                    .limit = limit_multiply_add(d->ring->name) / 1e9};
+}
+
+/* AMX beside the table it falls back on. */
+static void beside_avx512(Matmul *d) {
+  BenchPair pair = bench_pair(ours, direct, d);
+  double work = (double)(d->m * d->k * d->n) / 1e9;
+  BenchRow row = row_of(d);
+  row.figure = work / pair.ours;
+  row.against = "avx512";
+  row.other = work / pair.other;
+  row.ratio = pair.ratio;
+  row.wanted = is(&d->m, 128, 784, 128) || is(&d->m, 512, 512, 512) ? 3 : 0;
+  bench_row(row);
 }
 
 static void row(TfeCpu cpu, const int64_t *s) {
@@ -50,16 +82,21 @@ static void row(TfeCpu cpu, const int64_t *s) {
               bench_words(s[0] * s[2]),
               bench_words(s[0] * s[1]),
               bench_words(s[1] * s[2]),
-              NULL,
               s[0],
               s[1],
-              s[2],
-              64};
+              s[2]};
   BenchPair pair = bench_pair(ours, naive, &d);
   double work = (double)(s[0] * s[1] * s[2]) / 1e9;
-  bench_row((BenchRow){"matmul", bench_text("%ldx%ldx%ld", (long)s[0], (long)s[1], (long)s[2]), d.ring->name,
-                       "GMAC/s", work / pair.ours, "naive", work / pair.other, pair.ratio, wanted(cpu, s),
-                       limit_multiply_add(d.ring->name) / 1e9, large(s) && cpu == TFE_CPU_AVX512 ? 0.8 : 0});
+  BenchRow row = row_of(&d);
+  row.figure = work / pair.ours;
+  row.against = "naive";
+  row.other = work / pair.other;
+  row.ratio = pair.ratio;
+  row.wanted = wanted(cpu, s);
+  row.limit_wanted = large(s) && cpu == TFE_CPU_AVX512 ? 0.8 : 0;
+  bench_row(row);
+  if (cpu == TFE_CPU_AMX && large(s))
+    beside_avx512(&d);
 }
 
 void bench_matmul(void) {

@@ -9,6 +9,8 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+
+#include "ring/tile.h"
 #endif
 
 enum { ROUNDS = 4096 };
@@ -87,6 +89,24 @@ __attribute__((target("avx512f,avx512ifma,avx512vnni"))) static void multiply_ad
   sink = (uint64_t)_mm512_reduce_add_epi64(sum);
 }
 
+/* 36 products of tiles, four sums at a time, make 16 x 64 x 16 products of words. The bytes are random: with
+ * zeros the processor is faster, since it has less heat to get rid of. */
+__attribute__((target("amx-tile,amx-int8"))) static void multiply_add_amx(void *data) {
+  const uint8_t *x = data;
+  tile_start();
+  TILE_LOAD(4, x);
+  TILE_LOAD(5, x + TILE_BYTES);
+  TILE_LOAD(6, x + 2 * TILE_BYTES);
+  TILE_LOAD(7, x + 3 * TILE_BYTES);
+  for (int i = 0; i < ROUNDS; i++) {
+    TILE_MULTIPLY(0, 4, 6);
+    TILE_MULTIPLY(1, 4, 7);
+    TILE_MULTIPLY(2, 5, 6);
+    TILE_MULTIPLY(3, 5, 7);
+  }
+  tile_stop();
+}
+
 /* -- AES ------------------------------------------------------------------------------------------------------ */
 
 __attribute__((target("aes,sse4.1"))) static void aes_aesni(void *data) {
@@ -119,8 +139,8 @@ __attribute__((target("avx512f,vaes"))) static void aes_vaes(void *data) {
 #endif
 
 double limit_multiply_add(const char *tier) {
-  static double c, avx2, avx512, ifma;
-  uint64_t *x = bench_words(16);
+  static double c, avx2, avx512, ifma, amx;
+  uint64_t *x = bench_words(4 * TILE_BYTES / 8);
   if (!strcmp(tier, "c"))
     return c > 0 ? c : (c = 8 * ROUNDS / bench_time(multiply_add_c, x));
 #if defined(__x86_64__)
@@ -130,6 +150,8 @@ double limit_multiply_add(const char *tier) {
     return avx512 > 0 ? avx512 : (avx512 = 8 * 16 * ROUNDS / bench_time(multiply_add_avx512, x));
   if (!strcmp(tier, "ifma") && __builtin_cpu_supports("avx512ifma") && __builtin_cpu_supports("avx512vnni"))
     return ifma > 0 ? ifma : (ifma = 8 * 8 * ROUNDS / bench_time(multiply_add_ifma, x));
+  if (!strcmp(tier, "amx") && tfe_cpu_best() >= TFE_CPU_AMX)
+    return amx > 0 ? amx : (amx = 16.0 * 64 * 16 * 4 * ROUNDS / 36 / bench_time(multiply_add_amx, x));
 #endif
   return 0;
 }
@@ -173,9 +195,10 @@ double limit_stream(int64_t bytes) {
 }
 
 void bench_limits(void) {
-  static const char *const tiers[] = {"c", "avx2", "avx512", "ifma"}, *const ciphers[] = {"aesni", "vaes"};
+  static const char *const tiers[] = {"c", "avx2", "avx512", "ifma", "amx"}, *const ciphers[] = {"aesni",
+                                                                                                 "vaes"};
   static const int64_t sets[] = {24 << 10, 384 << 10, 6 << 20, 192 << 20};
-  for (int i = 0; i < 4; i++)
+  for (int i = 0; i < 5; i++)
     if (limit_multiply_add(tiers[i]) > 0)
       bench_row(
           (BenchRow){"multiply-add", "registers", tiers[i], "GMAC/s", limit_multiply_add(tiers[i]) / 1e9});

@@ -90,12 +90,59 @@ static void test_small_shapes(void **unused) {
 static void test_larger_shapes(void **unused) {
   (void)unused;
   static const int64_t shapes[][3] = {
-      {1, 784, 128}, {30, 2, 1},    {2, 30, 1},    {33, 300, 25},  {64, 257, 49},
-      {100, 512, 1}, {31, 513, 24}, {1, 1000, 1},  {128, 128, 10}, {65, 600, 73},
-      {40, 256, 48}, {32, 1025, 3}, {576, 25, 16}, {2, 70, 70},
+      {1, 784, 128}, {30, 2, 1},      {2, 30, 1},    {33, 300, 25},  {64, 257, 49},
+      {100, 512, 1}, {31, 513, 24},   {1, 1000, 1},  {128, 128, 10}, {65, 600, 73},
+      {40, 256, 48}, {32, 1025, 3},   {576, 25, 16}, {2, 70, 70},    {128, 784, 128},
+      {70, 70, 70},  {100, 2100, 65}, {64, 400, 16}, {48, 48, 48},
   };
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
     check_shape(shapes[i][0], shapes[i][1], shapes[i][2]);
+}
+
+/* A kernel on a rearranged b, whatever shapes it is chosen for. */
+static void check_packed(const TfePacked *kernel, int64_t m, int64_t k, int64_t n, TfeMode mode,
+                         int64_t bits) {
+  int64_t units = (k + kernel->unit - 1) / kernel->unit, panel = units * kernel->bytes / 8;
+  int64_t panels = (n + kernel->columns - 1) / kernel->columns, lda = k + 3, ldo = n + 2;
+  uint64_t *a = new_words(m * lda), *b = new_words(k * n), *out = new_words(m * ldo);
+  uint64_t *was = new_words(m * ldo), *dense = new_words(m * k), *want = new_words(m * n);
+  uint64_t *packed = aligned_alloc(64, (size_t)(panels * panel) * 8),
+           *room = aligned_alloc(64, TFE_RING_ROOM);
+  for (int64_t i = 0; i < m; i++)
+    memcpy(dense + i * k, a + i * lda, (size_t)k * 8);
+  memcpy(was, out, (size_t)(m * ldo) * 8);
+  plain(want, dense, b, m, k, n);
+  for (int64_t j = 0; j < panels; j++) {
+    int64_t left = n - j * kernel->columns;
+    kernel->pack(packed + j * panel, b + j * kernel->columns, n, k,
+                 left < kernel->columns ? left : kernel->columns);
+  }
+  kernel->multiply(&(TfePanel){out, ldo, a, lda, 1, packed, n, m, k, n, mode, bits, room});
+  for (int64_t i = 0; i < m; i++)
+    for (int64_t j = 0; j < ldo; j++) {
+      uint64_t old = was[i * ldo + j], sum = j < n ? want[i * n + j] : 0;
+      uint64_t whole = mode == TFE_SET ? sum : mode == TFE_ADD ? old + sum : old - sum;
+      if (out[i * ldo + j] != (j < n ? whole & ~UINT64_C(0) >> (64 - bits) : old))
+        fail_msg("%ldx%ldx%ld, mode %d, %ld bits, at %ld, %ld", (long)m, (long)k, (long)n, (int)mode,
+                 (long)bits, (long)i, (long)j);
+    }
+  free(a), free(b), free(out), free(was), free(dense), free(want), free(packed), free(room);
+}
+
+static void test_packed_kernels(void **unused) {
+  (void)unused;
+  static const int64_t ms[] = {1, 2, 15, 16, 17, 33, 70}, ks[] = {1, 3, 4, 5, 63, 64, 65, 70, 130},
+                       ns[] = {1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 65, 70};
+  int count = 0;
+  for (TfeCpu cpu = TFE_CPU_C; cpu <= tfe_cpu_best(); cpu++)
+    for (int narrow = 0; narrow < 2; narrow++) {
+      const TfePacked *kernel = narrow ? tfe_ring_of(cpu)->narrow : tfe_ring_of(cpu)->wide;
+      for (size_t i = 0; kernel && i < sizeof ms / sizeof *ms; i++)
+        for (size_t p = 0; p < sizeof ks / sizeof *ks; p++)
+          for (size_t j = 0; j < sizeof ns / sizeof *ns; j++, count++)
+            check_packed(kernel, ms[i], ks[p], ns[j], (TfeMode)(count % 3),
+                         narrow ? 32 - count % 32 : 64 - count % 64);
+    }
 }
 
 static void test_empty(void **unused) {
@@ -283,10 +330,10 @@ static void test_signed_and_real(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_small_shapes),    cmocka_unit_test(test_larger_shapes),
-      cmocka_unit_test(test_empty),           cmocka_unit_test(test_unaligned),
-      cmocka_unit_test(test_conv2d),          cmocka_unit_test(test_narrow_rings),
-      cmocka_unit_test(test_signed_and_real),
+      cmocka_unit_test(test_small_shapes),   cmocka_unit_test(test_larger_shapes),
+      cmocka_unit_test(test_packed_kernels), cmocka_unit_test(test_empty),
+      cmocka_unit_test(test_unaligned),      cmocka_unit_test(test_conv2d),
+      cmocka_unit_test(test_narrow_rings),   cmocka_unit_test(test_signed_and_real),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
