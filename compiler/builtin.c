@@ -998,6 +998,15 @@ static const Value *builtin_assert_near(Checker *cx, const Bound *b) {
   return &value_void;
 }
 
+static const Value *builtin_checkpoint(Checker *cx, const Bound *b) {
+  if (!check_is_joint(cx)) {
+    CHECK_DIAG(cx, E0313, b->at, "checkpoint");
+    return POISON;
+  }
+  ir_op(cx->program, cx->block, OP_CHECKPOINT, (IrType){0}, check_site(cx, b->at))->at = cx->pi;
+  return &value_void;
+}
+
 static const Value *builtin_store(Checker *cx, const Bound *b) {
   const Value *v = value_of_arg(cx, b->arg[0], NULL);
   const char *name = string_arg(cx, b, 1);

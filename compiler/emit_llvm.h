@@ -48,8 +48,11 @@ typedef struct Emitter {
   LLVMValueRef level;     /* of vectors that the processor has */
   int levels;             /* that loops are compiled for */
   LLVMValueRef member;    /* index of the running member of a family */
-  LLVMValueRef instance;  /* of the innermost loop's pass */
-  PartySet present;       /* members that execute what is being emitted */
+  LLVMValueRef
+      instance; /* of the innermost loop's pass; NULL if the program has checkpoints: emit_instance */
+  int depth;    /* loops around what is being emitted */
+  struct Resume *resume; /* emit_checkpoint.c; NULL: the program has no checkpoints */
+  PartySet present;      /* members that execute what is being emitted */
   VEC(Kernel) kernels;
   VEC(const char *) sites;
   VEC(const Slot *) slot_list; /* inputs and outputs, as the runtime numbers them */
@@ -83,6 +86,19 @@ LLVMValueRef emit_offset(Emitter *e, LLVMValueRef address, LLVMValueRef words);
 void emit_copy_words(Emitter *e, LLVMValueRef to, LLVMValueRef from, int64_t words);
 LLVMBasicBlockRef emit_block(Emitter *e); /* of `run`, empty */
 void emit_run(Emitter *e);
+
+/* ---- checkpoints (emit_checkpoint.c) ---- */
+/* At the start of `run`, behind its variables; and at its end. */
+void emit_resume_begin(Emitter *e);
+void emit_resume_end(Emitter *e);
+void emit_checkpoint(Emitter *e);
+int emit_checkpoint_count(const Emitter *e);
+/* What is computed at the start of a loop and used in all of it: the pass's instance, the upper bound. depth:
+ * number of loops around, that one included. */
+void emit_set_instance(Emitter *e, LLVMValueRef v);
+LLVMValueRef emit_instance(Emitter *e);
+void emit_set_high(Emitter *e, LLVMValueRef v);
+LLVMValueRef emit_high(Emitter *e, LLVMValueRef v); /* v: what was set */
 
 /* ---- operations (emit_ops.c) ---- */
 void emit_op(Emitter *e, Op *op);

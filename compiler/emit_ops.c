@@ -266,12 +266,12 @@ static LLVMValueRef key_peer(Emitter *e, const Op *op) {
 
 void emit_random(Emitter *e, const Op *op, LLVMValueRef out, LLVMValueRef count) {
   EMIT_CALL(e, tfe_prg_ring, e->ctx, out, emit_i64(e, 0), count, emit_i64(e, op->type.bits), key_peer(e, op),
-            emit_i64(e, op->id), e->instance);
+            emit_i64(e, op->id), emit_instance(e));
 }
 
 void emit_open_random(Emitter *e, const Op *op, LLVMValueRef draw, LLVMValueRef fetch) {
   EMIT_CALL(e, tfe_prg_open, e->ctx, draw, emit_i64(e, op->type.bits), key_peer(e, op), emit_i64(e, op->id),
-            e->instance, fetch);
+            emit_instance(e), fetch);
 }
 
 /* How many keys, and at how many points each is evaluated: a last axis more than the keys have. */
@@ -421,6 +421,7 @@ void emit_op(Emitter *e, Op *op) {
   case OP_STORE: EMIT_CALL(e, tfe_store, e->ctx, arg(e, op, 0), emit_stored_row(e, op)); return;
   case OP_LOAD: EMIT_CALL(e, tfe_load, e->ctx, emit_address(e, op), emit_stored_row(e, op)); return;
   case OP_PRINT: emit_print_op(e, op); return;
+  case OP_CHECKPOINT: emit_checkpoint(e); return;
   case OP_PROGRESS:
     EMIT_CALL(e, tfe_progress, e->ctx, emit_text(e, op->text ? op->text : ""), emit_load(e, op->args.data[0]),
               emit_load(e, op->args.data[1]));

@@ -239,14 +239,16 @@ static void emit_for(Emitter *e, Op *op) {
   const Op *index = op->blocks.data[0]->params.data[0];
   emit_initial(e, op, 2);
   LLVMValueRef high = emit_load(e, op->args.data[1]);
+  emit_set_high(e, high);
   emit_store(e, index, emit_load(e, op->args.data[0]));
   LLVMBasicBlockRef head = emit_block(e), body = emit_block(e), behind = emit_block(e);
   LLVMBuildBr(e->builder, head);
   LLVMPositionBuilderAtEnd(e->builder, head);
-  LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntSLT, emit_load(e, index), high, ""), body,
+  LLVMBuildCondBr(e->builder,
+                  LLVMBuildICmp(e->builder, LLVMIntSLT, emit_load(e, index), emit_high(e, high), ""), body,
                   behind);
   LLVMPositionBuilderAtEnd(e->builder, body);
-  e->instance = next_pass(e, op);
+  emit_set_instance(e, next_pass(e, op));
   emit_steps(e, v->blocks[0]);
   emit_yields(e, op, op->blocks.data[0], v->blocks[0]);
   emit_store(e, index, LLVMBuildAdd(e->builder, emit_load(e, index), emit_i64(e, 1), ""));
@@ -260,7 +262,7 @@ static void emit_while(Emitter *e, Op *op) {
   LLVMBasicBlockRef head = emit_block(e), body = emit_block(e), behind = emit_block(e);
   LLVMBuildBr(e->builder, head);
   LLVMPositionBuilderAtEnd(e->builder, head);
-  e->instance = next_pass(e, op);
+  emit_set_instance(e, next_pass(e, op));
   emit_steps(e, v->blocks[0]);
   LLVMValueRef more = emit_load(e, op->blocks.data[0]->yields.data[0]);
   LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntNE, more, emit_i64(e, 0), ""), body, behind);
@@ -292,11 +294,13 @@ static void emit_control(Emitter *e, Op *op) {
   LLVMValueRef outer = e->instance;
   for (int i = 0; i < plan_of(op)->packs.count; i++)
     emit_pack(e, plan_of(op)->packs.data[i]);
+  e->depth += op->kind != OP_IF;
   switch (op->kind) {
   case OP_FOR: emit_for(e, op); break;
   case OP_WHILE: emit_while(e, op); break;
   default: emit_if(e, op); break;
   }
+  e->depth -= op->kind != OP_IF;
   e->instance = outer;
 }
 
@@ -346,6 +350,8 @@ void emit_run(Emitter *e) {
   e->member = e->self->family ? EMIT_CALL(e, tfe_member, e->ctx) : emit_i64(e, 0);
   e->instance = emit_i64(e, 0);
   e->present = all_members(e);
+  emit_resume_begin(e);
   emit_steps(e, e->plan->body);
   LLVMBuildRet(e->builder, LLVMConstInt(e->i32, 0, 0));
+  emit_resume_end(e);
 }

@@ -43,6 +43,7 @@ typedef enum OptionId {
   OPTION_OUTPUT,
   OPTION_DATA,
   OPTION_STATE,
+  OPTION_RESUME,
   OPTION_STATS,
   OPTION_SEED,
   OPTION_TIMEOUT,
@@ -81,7 +82,8 @@ static const struct {
      "data of an input: a file, a value, - (standard input)"},
     {OPTION_OUTPUT, "output", "[PARTY:]NAME=FILE", FOR_RUN, "where an output goes"},
     {OPTION_DATA, "data", "DIR", FOR_RUN, "each party works in DIR/PARTY"},
-    {OPTION_STATE, "state", "DIR", FOR_RUN, "where parties store and load shares, and keep their keys"},
+    {OPTION_STATE, "state", "DIR", FOR_RUN, "where parties keep stored shares, checkpoints, and their keys"},
+    {OPTION_RESUME, "resume", NULL, FOR_RUN, "go on with the interrupted run of --state"},
     {OPTION_STATS, "stats", "DIR", FOR_RUN, "each party writes its counters to DIR/PARTY.json"},
     {OPTION_SEED, "seed", "N", FOR_RUN | FOR_TEST, "of public randomness, for tests"},
     {OPTION_TIMEOUT, "timeout", "SECONDS", FOR_RUN | FOR_TEST, "until a silent peer counts as lost"},
@@ -204,6 +206,7 @@ static int set_option(Arena *a, Options *o, int id, const char *value) {
   case OPTION_OUTPUT: VEC_PUSH(a, &o->run.outputs, value); return 0;
   case OPTION_DATA: o->run.data_dir = value; return 0;
   case OPTION_STATE: o->run.state_dir = value; return 0;
+  case OPTION_RESUME: o->run.resume = true; return 0;
   case OPTION_STATS: o->run.stats_dir = value; return 0;
   case OPTION_SEED: o->run.seed = value; return 0;
   case OPTION_TIMEOUT: o->run.timeout = value; return 0;

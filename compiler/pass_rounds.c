@@ -11,7 +11,7 @@
  *   1  the SENDs, by (from, to)                    3  loops and branches with messages
  * each in the order in which it was. What discloses something (pass_is_disclosure) comes behind the
  * assertions that its sender makes before it in the program, so that a run that they stop has not disclosed
- * it. Values from outside the block are available at level 0.
+ * it. Values from outside the block are available at level 0. Nothing passes a checkpoint of the block.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -87,6 +87,18 @@ static void depend_on_guards(const Scheduler *s, Item *item, int *last_guard) {
     last_guard[i] = item->index;
 }
 
+/* A checkpoint is a line through the program: what stands before it is done before, at every party, and what
+ * stands behind it afterwards, messages too. */
+static void depend_on_checkpoint(const Scheduler *s, Item *item, int *last_checkpoint) {
+  bool is_one = item->op->kind == OP_CHECKPOINT;
+  for (int k = *last_checkpoint < 0 ? 0 : *last_checkpoint; is_one && k < item->index; k++)
+    VEC_PUSH(s->p->arena, &item->deps, k);
+  if (*last_checkpoint >= 0)
+    VEC_PUSH(s->p->arena, &item->deps, *last_checkpoint);
+  if (is_one)
+    *last_checkpoint = item->index;
+}
+
 static void set_level(Item *items, Item *item) {
   for (int i = 0; i < item->deps.count; i++) {
     int ready = items[item->deps.data[i]].ready;
@@ -126,7 +138,7 @@ static int compare_items(const void *a, const void *b) {
 
 /* RESULTs belong to the item of their control operation and move with it. */
 static int make_items(Scheduler *s, const IrBlock *b, Item *items) {
-  int n = 0, last_effect[MAX_PARTIES], last_guard[MAX_PARTIES];
+  int n = 0, last_effect[MAX_PARTIES], last_guard[MAX_PARTIES], last_checkpoint = -1;
   for (int i = 0; i < MAX_PARTIES; i++)
     last_effect[i] = last_guard[i] = -1;
   for (int i = 0; i < b->ops.count; i++) {
@@ -148,6 +160,7 @@ static int make_items(Scheduler *s, const IrBlock *b, Item *items) {
       depend_on_uses(s, &items[n - 1], op);
       depend_on_effects(s, &items[n - 1], last_effect);
       depend_on_guards(s, &items[n - 1], last_guard);
+      depend_on_checkpoint(s, &items[n - 1], &last_checkpoint);
       set_level(items, &items[n - 1]);
     }
     s->item_of[op->id] = n;

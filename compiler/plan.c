@@ -280,7 +280,7 @@ static void schedule_op(Planner *pl, PlanBlock *pb, Op *op) {
     return;
   }
   bool silent = is_silent(op);
-  if (!silent && (op->kind == OP_SEND || op->blocks.count))
+  if (!silent && (op->kind == OP_SEND || op->kind == OP_CHECKPOINT || op->blocks.count))
     close_all(pl, pb); /* work first, then wait for others */
   else
     close_makers(pl, pb, op, NULL);

@@ -309,6 +309,8 @@ static Words command_line(Run *r, int k) {
   pass_option(r, &w, "--timeout", o->timeout);
   if (o->state_dir)
     pass_option(r, &w, "--state", absolute_target(r, o->state_dir));
+  if (o->resume)
+    word(r, &w, "--resume");
   pass_option(r, &w, "--rtt", o->rtt);
   pass_option(r, &w, "--bandwidth", o->bandwidth);
   if (o->stats_dir) {

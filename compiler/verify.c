@@ -283,7 +283,7 @@ static void check_const(Verifier *v, const Op *op) {
 }
 
 static bool has_no_result(OpKind kind) {
-  return kind == OP_OUTPUT || kind == OP_PRINT || kind == OP_STORE || kind == OP_PROGRESS ||
+  return kind == OP_OUTPUT || kind == OP_PRINT || kind == OP_STORE || kind == OP_CHECKPOINT || kind == OP_PROGRESS ||
          kind == OP_ASSERT || kind == OP_ASSERT_NEAR;
 }
 

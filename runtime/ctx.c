@@ -138,6 +138,14 @@ static void grow_loops(TfeCtx *ctx, int64_t loop) {
   ctx->loop_capacity = capacity;
 }
 
+TfeStatus tfe_ctx_loops(TfeCtx *ctx, int64_t loops) {
+  if (loops > INT32_MAX)
+    return tfe_fail(ctx, TFE_STATE_DAMAGED, "a checkpoint counts %lld loops", (long long)loops);
+  if (loops > ctx->loop_capacity)
+    grow_loops(ctx, loops - 1);
+  return TFE_OK;
+}
+
 int64_t tfe_loop_pass(TfeCtx *ctx, int64_t loop) {
   if (loop >= ctx->loop_capacity)
     grow_loops(ctx, loop);

@@ -4,6 +4,7 @@
  *   keys     prg.c     keys shared with the peers        progress progress.c
  *   deal     deal.c    batch being dealt                 dealt    dealt.c  batch in place of its producer
  *   state    state.c   folder of --state                 stored   stored.c shares of other runs in it
+ *   checkpoint checkpoint.c how to go on after an interruption
  */
 #ifndef TFE_CTX_H
 #define TFE_CTX_H
@@ -15,13 +16,14 @@
 #include "include/program.h"
 #include "status.h"
 
-typedef struct TfeChan TfeChan;         /* chan/chan.h */
-typedef struct TfeKeys TfeKeys;         /* prg.h */
-typedef struct TfeIo TfeIo;             /* file/io.h */
-typedef struct TfeProgress TfeProgress; /* progress.h */
-typedef struct TfeDeal TfeDeal;         /* deal.h */
-typedef struct TfeDealt TfeDealt;       /* dealt.h */
-typedef struct TfeState TfeState;       /* state.h */
+typedef struct TfeChan TfeChan;             /* chan/chan.h */
+typedef struct TfeKeys TfeKeys;             /* prg.h */
+typedef struct TfeIo TfeIo;                 /* file/io.h */
+typedef struct TfeProgress TfeProgress;     /* progress.h */
+typedef struct TfeDeal TfeDeal;             /* deal.h */
+typedef struct TfeDealt TfeDealt;           /* dealt.h */
+typedef struct TfeState TfeState;           /* state.h */
+typedef struct TfeCheckpoint TfeCheckpoint; /* checkpoint.h */
 
 /* What a party counted, to be compared with the program's `expected`. */
 typedef struct TfeCounters {
@@ -46,12 +48,14 @@ struct TfeCtx {
   TfeKeys *keys;
   TfeIo *io;
   TfeProgress *progress;
-  TfeDeal *deal;        /* NULL: what is sent goes to the peers */
-  TfeDealt *dealt;      /* NULL: every producer is there itself */
-  TfeState *state;      /* NULL: no --state */
+  TfeDeal *deal;   /* NULL: what is sent goes to the peers */
+  TfeDealt *dealt; /* NULL: every producer is there itself */
+  TfeState *state; /* NULL: no --state */
   struct TfeStoredState *stored;
-  uint8_t session_id[32]; /* the same at all parties of a run, and of no other run */
-  uint8_t hash_key[16]; /* of the session, public: for comparison keys (gate/hash.h) */
+  TfeCheckpoint *checkpoint; /* NULL: none are kept */
+  uint64_t entropy_draws;    /* of this party's own, while checkpoints are kept */
+  uint8_t session_id[32];    /* the same at all parties of a run, and of no other run */
+  uint8_t hash_key[16];      /* of the session, public: for comparison keys (gate/hash.h) */
   /* the first error */
   TfeStatus error;
   bool error_dropped; /* the error recorded last was not the first: its notes are not kept */
@@ -77,6 +81,8 @@ void tfe_note_site(TfeCtx *ctx, int64_t site);
 TfeStatus tfe_ctx_init(TfeCtx *ctx, const TfeProgram *program, int64_t member) TFE_MUST_USE;
 /* For another run of the program in the same context: memory, loops and counters as after tfe_ctx_init. */
 void tfe_ctx_rewind(TfeCtx *ctx);
+/* Counters for that many loops, at least. */
+TfeStatus tfe_ctx_loops(TfeCtx *ctx, int64_t loops) TFE_MUST_USE;
 /* Wipes and frees. */
 void tfe_ctx_free(TfeCtx *ctx);
 /* Memory that counts, can be limited in tests, and is wiped on free. */

@@ -28,7 +28,8 @@ typedef struct TfeOptions {
   TfeCommand command;
   bool has_index;
   int64_t index; /* member of the family */
-  const char *hosts, *listen, *key, *certificate, *authority, *program, *log, *stats, *file, *deal, *dealt, *state;
+  const char *hosts, *listen, *key, *certificate, *authority, *program, *log, *stats, *file, *deal, *dealt,
+      *state;
   TfeTexts overrides; /* --host */
   TfeTexts inputs, outputs;
   int64_t deal_count; /* 0: not given */
@@ -37,7 +38,7 @@ typedef struct TfeOptions {
   bool has_seed;
   uint64_t seed;
   TfeProgressMode progress;
-  bool quiet, verbose, allow_clear, renew;
+  bool quiet, verbose, allow_clear, renew, resume;
   double wait, timeout;
   double round_trip, bandwidth; /* seconds, bit/s; 0: none */
 } TfeOptions;

@@ -18,6 +18,7 @@
 #include <openssl/crypto.h>
 
 #include "chan/chan.h"
+#include "checkpoint.h"
 #include "ctx.h"
 #include "deal.h"
 #include "dealt.h"
@@ -129,6 +130,12 @@ static TfeStatus party_permitted(const Party *party, TfeCtx *ctx) {
     tfe_note(ctx, "`%s`, at %s", program->stored[0].name, program->stored[0].where);
     tfe_help(ctx, "--state DIR names the folder in which %s keeps them", ctx->name);
     return status;
+  }
+  if (options->resume && (options->state == NULL || program->checkpoints == 0)) {
+    if (program->checkpoints == 0)
+      return tfe_fail(ctx, TFE_USAGE, "--resume: %s has no `checkpoint()` from which it could go on",
+                      program->source);
+    return tfe_fail(ctx, TFE_USAGE, "--resume: --state DIR says where the checkpoints are");
   }
   if (options->deal != NULL)
     return tfe_deal_permitted(ctx);
@@ -246,10 +253,11 @@ static TfeStatus party_alone(Party *party) {
 
 static TfeStatus party_state(Party *party) {
   TfeCtx *ctx = &party->ctx;
-  if (party->options.state == NULL || !tfe_stored_needed(ctx))
+  if (party->options.state == NULL || (!tfe_stored_needed(ctx) && ctx->program->checkpoints == 0))
     return TFE_OK;
   TRY(tfe_state_open(ctx, party->options.state, party->identity, party->peers));
-  return tfe_stored_check(ctx);
+  TRY(tfe_stored_check(ctx));
+  return ctx->program->checkpoints > 0 ? tfe_checkpoint_check(ctx, party->options.resume) : TFE_OK;
 }
 
 static TfeStatus party_connect(Party *party) {
@@ -381,8 +389,11 @@ static TfeStatus party_run(Party *party) {
   }
   if (ctx->dealt != NULL)
     TRY(tfe_dealt_take(ctx));
+  TRY(tfe_checkpoint_begin(ctx));
   TRY(party_program(party));
-  return tfe_io_commit(ctx);
+  TRY(tfe_checkpoint_arrive(ctx));
+  TRY(tfe_io_commit(ctx));
+  return tfe_checkpoint_finish(ctx);
 }
 
 static int party_execute(Party *party) {
@@ -390,6 +401,9 @@ static int party_execute(Party *party) {
   tfe_stop_install();
   party_shield();
   TfeStatus status = party_run(party);
+  if (status != TFE_OK && tfe_checkpoint_number(ctx) > 0)
+    tfe_help(ctx,
+             "checkpoints are kept: start all parties again with --resume, and the run goes on from there");
   tfe_progress_log(ctx, status == TFE_OK ? "finished" : "stopping");
   tfe_chan_close(ctx);
   tfe_io_free(ctx);
@@ -435,6 +449,7 @@ int main(int argc, char **argv) {
   tfe_deal_free(&party.ctx);
   tfe_dealt_free(&party.ctx);
   tfe_stored_free(&party.ctx);
+  tfe_checkpoint_free(&party.ctx);
   tfe_state_free(&party.ctx);
   tfe_identity_free(party.identity);
   tfe_release(party.peers, party.peers ? (size_t)tfe_program.party_count * sizeof *party.peers : 0);

@@ -408,7 +408,7 @@ static TfeStatus session_agree_state(Session *s) {
   Text *cards = NULL;
   TRY(tfe_alloc(s->ctx, (size_t)s->count * sizeof *cards, &cards));
   for (int64_t p = 0; p < s->count; p++)
-    cards[p] = s->cards[p].raw ? s->cards[p].state : (Text){"", 0};
+    cards[p] = s->cards[p].raw ? s->cards[p].state : (Text){0};
   TfeStatus status = tfe_state_agree(s->ctx, cards);
   tfe_release(cards, (size_t)s->count * sizeof *cards);
   return status;

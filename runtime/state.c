@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "checkpoint.h"
 #include "identity.h"
 #include "stored.h"
 
@@ -71,14 +72,31 @@ void tfe_state_key(const TfeCtx *ctx, int64_t party, uint8_t key[32]) {
 }
 
 size_t tfe_state_card_bytes(const TfeCtx *ctx) {
-  return ctx->state ? tfe_stored_card_bytes(ctx) : 0;
+  return ctx->state ? tfe_checkpoint_card_bytes(ctx) + tfe_stored_card_bytes(ctx) : 0;
 }
 
 void tfe_state_put_card(const TfeCtx *ctx, Writer *w) {
-  if (ctx->state)
-    tfe_stored_put_card(ctx, w);
+  if (ctx->state == NULL)
+    return;
+  tfe_checkpoint_put_card(ctx, w);
+  tfe_stored_put_card(ctx, w);
 }
 
 TfeStatus tfe_state_agree(TfeCtx *ctx, const Text *cards) {
-  return ctx->state ? tfe_stored_agree(ctx, cards) : TFE_OK;
+  size_t bytes = (size_t)ctx->program->party_count * sizeof(Text);
+  Text *ours = NULL, *stored = NULL;
+  if (ctx->state == NULL)
+    return TFE_OK;
+  TfeStatus status = tfe_alloc(ctx, bytes, &ours);
+  if (status == TFE_OK)
+    status = tfe_alloc(ctx, bytes, &stored);
+  for (int64_t p = 0; status == TFE_OK && p < ctx->program->party_count; p++)
+    ours[p] = cards[p].at ? tfe_checkpoint_take_card(cards[p], &stored[p]) : (Text){0};
+  if (status == TFE_OK)
+    status = tfe_checkpoint_agree(ctx, ours);
+  if (status == TFE_OK)
+    status = tfe_stored_agree(ctx, stored);
+  tfe_release(ours, bytes);
+  tfe_release(stored, bytes);
+  return status;
 }

@@ -12,7 +12,8 @@ typedef struct TfeState {
   const char *folder; /* borrowed */
   int lock;           /* of this party's files in it; -1: not held */
   const TfeIdentity *me;
-  const TfePeer *peers; /* pinned keys */
+  const TfePeer *peers;      /* pinned keys */
+  TfeCheckpoint *checkpoint; /* what checkpoint.c found; NULL: the program has no checkpoints */
 } TfeState;
 
 /* Makes the folder if it is not there; R0601 if it cannot be written or another process of this party uses it.
@@ -27,7 +28,7 @@ void tfe_state_key(const TfeCtx *ctx, int64_t party, uint8_t key[32]);
 /* What a party says of its state in its greeting (session.h): card.length bytes. */
 size_t tfe_state_card_bytes(const TfeCtx *ctx);
 void tfe_state_put_card(const TfeCtx *ctx, Writer *w);
-/* When all greetings are known: cards[party], length 0 where there is none. */
+/* When all greetings are known: cards[party], at NULL where there is no greeting. */
 TfeStatus tfe_state_agree(TfeCtx *ctx, const Text *cards) TFE_MUST_USE;
 
 #endif

@@ -606,3 +606,37 @@ int32_t tfe_store(TfeCtx *ctx, const uint64_t *data, int64_t number) {
   TRY(status);
   return ++s->written < stored_rows(ctx, row->group) ? TFE_OK : stored_end_store(ctx, row);
 }
+
+/* --------------------------------------------------------------------------------------------- checkpoints */
+
+enum { SAVED = 8 + 1 + TAG }; /* of a name: stores, whether all had one at the start, its tag */
+
+size_t tfe_stored_saved_bytes(const TfeCtx *ctx) {
+  return ctx->stored ? SAVED * (size_t)ctx->stored->count : 0;
+}
+
+TfeStatus tfe_stored_save(TfeCtx *ctx, SealedWriter *file) {
+  for (int i = 0; ctx->stored && i < ctx->stored->count; i++) {
+    const Name *name = &ctx->stored->names[i];
+    uint8_t bytes[SAVED];
+    Writer w = {bytes};
+    put_number(&w, name->stores, 8);
+    put_number(&w, name->common >= 0, 1);
+    put_bytes(&w, name->common_tag, TAG);
+    TRY(sealed_put(ctx, file, bytes, sizeof bytes));
+  }
+  return TFE_OK;
+}
+
+TfeStatus tfe_stored_restore(TfeCtx *ctx, SealedReader *file) {
+  for (int i = 0; ctx->stored && i < ctx->stored->count; i++) {
+    Name *name = &ctx->stored->names[i];
+    uint8_t bytes[SAVED];
+    TRY(sealed_take(ctx, file, bytes, sizeof bytes));
+    Reader r = {bytes, sizeof bytes, false};
+    name->stores = take_number(&r, 8);
+    name->common = take_number(&r, 1) ? 0 : -1;
+    memcpy(name->common_tag, take_bytes(&r, TAG), TAG);
+  }
+  return TFE_OK;
+}

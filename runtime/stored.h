@@ -10,6 +10,7 @@
 
 #include "bytes.h"
 #include "ctx.h"
+#include "sealed.h"
 
 /* Does the program store or load anything at this party? */
 bool tfe_stored_needed(const TfeCtx *ctx);
@@ -25,5 +26,10 @@ TfeStatus tfe_stored_judge(TfeCtx *ctx, int fd, const char *shown, const TfeStor
 size_t tfe_stored_card_bytes(const TfeCtx *ctx);
 void tfe_stored_put_card(const TfeCtx *ctx, Writer *w);
 TfeStatus tfe_stored_agree(TfeCtx *ctx, const Text *cards) TFE_MUST_USE;
+
+/* Checkpoints: how often each name was stored in this run, and which generation is loaded. */
+size_t tfe_stored_saved_bytes(const TfeCtx *ctx);
+TfeStatus tfe_stored_save(TfeCtx *ctx, SealedWriter *file) TFE_MUST_USE;
+TfeStatus tfe_stored_restore(TfeCtx *ctx, SealedReader *file) TFE_MUST_USE;
 
 #endif

@@ -21,6 +21,7 @@
 
 #include <openssl/crypto.h>
 
+#include "../checkpoint.h"
 #include "../deal.h"
 #include "../dealt.h"
 #include "../include/abi.h"
@@ -49,6 +50,7 @@ static TfeStatus chan_allocate(TfeCtx *ctx, int64_t count) {
   chan->awaited = chan->told_by = chan->culprit = chan->dealt_by = chan->dealer = -1;
   chan->count = count;
   TRY(tfe_alloc(ctx, (size_t)count * sizeof *chan->links, &chan->links));
+  TRY(tfe_alloc(ctx, (size_t)count * sizeof *chan->kept, &chan->kept));
   TRY(tfe_alloc(ctx, slots * sizeof *chan->polls, &chan->polls));
   TRY(tfe_alloc(ctx, slots * sizeof *chan->polled, &chan->polled));
   return tfe_alloc(ctx, slots * sizeof *chan->polled_link, &chan->polled_link);
@@ -108,6 +110,7 @@ void tfe_chan_free(TfeCtx *ctx) {
   shape_free(chan->shape);
   tfe_release(chan->message, chan->message_capacity);
   tfe_release(chan->links, (size_t)chan->count * sizeof *chan->links);
+  tfe_release(chan->kept, (size_t)chan->count * sizeof *chan->kept);
   tfe_release(chan->polls, slots * sizeof *chan->polls);
   tfe_release(chan->polled, slots * sizeof *chan->polled);
   tfe_release(chan->polled_link, slots * sizeof *chan->polled_link);
@@ -170,6 +173,33 @@ static bool chan_keep_control(TfeChan *chan, ChanLink *link, const uint8_t *data
   return true;
 }
 
+/* Tells all peers but `except`, who said so. */
+static void chan_pass_kept(TfeChan *chan, int64_t except, int64_t party, uint64_t number) {
+  uint8_t data[12];
+  chan_put_word(data, (uint32_t)party);
+  chan_put_word(data + 4, (uint32_t)number);
+  chan_put_word(data + 8, (uint32_t)(number >> 32));
+  for (int64_t p = 0; p < chan->count; p++) {
+    Conn *conn = chan->links[p].conn;
+    if (p == except || p == party || conn == NULL || conn->stage != CONN_UP || conn->ended ||
+        chan->links[p].done)
+      continue;
+    if (conn_control(conn, FRAME_CONTROL + CHAN_KEPT, data, sizeof data))
+      conn_push(conn); /* if it breaks, the reading side says so in time */
+  }
+}
+
+static bool chan_hear_kept(TfeChan *chan, int64_t from, const uint8_t *data) {
+  uint64_t party = chan_word(data), number = chan_word(data + 4) | (uint64_t)chan_word(data + 8) << 32;
+  if (party >= (uint64_t)chan->count)
+    return false;
+  if (number <= chan->kept[party])
+    return true;
+  chan->kept[party] = number;
+  chan_pass_kept(chan, from, (int64_t)party, number);
+  return true;
+}
+
 /* false: this is not of the protocol. */
 static bool chan_take_control(TfeCtx *ctx, int64_t peer, FrameHead head, const uint8_t *data) {
   TfeChan *chan = ctx->chan;
@@ -193,6 +223,7 @@ static bool chan_take_control(TfeCtx *ctx, int64_t peer, FrameHead head, const u
     link->alive_in += TFE_HEADER_BYTES + head.bytes;
     link->excused = conn_now() - 1e-3 * chan_word(data);
     return true;
+  case CHAN_KEPT: return head.bytes == 12 && chan_hear_kept(chan, peer, data);
   case CHAN_DEALT:
     if (head.bytes != 4 || chan_word(data) >= chan->count)
       return false;
@@ -598,6 +629,34 @@ void tfe_chan_session_over(TfeCtx *ctx) {
     chan_forget_controls(&ctx->chan->links[p]);
 }
 
+static int64_t chan_behind(const TfeChan *chan, const bool *who, uint64_t number) {
+  for (int64_t p = 0; p < chan->count; p++)
+    if (who[p] && chan->kept[p] < number)
+      return p;
+  return -1;
+}
+
+TfeStatus tfe_chan_kept(TfeCtx *ctx, uint64_t number, uint64_t awaited, const bool *who) {
+  TfeChan *chan = ctx->chan;
+  chan->kept[ctx->party] = number;
+  chan_pass_kept(chan, -1, ctx->party, number);
+  int64_t behind = chan_behind(chan, who, awaited);
+  if (behind < 0)
+    return TFE_OK;
+  for (ChanWait wait = chan_wait(chan, -1, behind, false); (behind = chan_behind(chan, who, awaited)) >= 0;) {
+    wait.named = behind;
+    TRY(chan_wait_turn(ctx, &wait));
+  }
+  return TFE_OK;
+}
+
+void tfe_chan_resume(TfeCtx *ctx, uint32_t rounds, uint64_t kept) {
+  ctx->chan->largest_sent = rounds;
+  for (int64_t p = 0; p < ctx->chan->count; p++)
+    if (ctx->chan->kept[p] < kept) /* a faster party may have said more already */
+      ctx->chan->kept[p] = kept;
+}
+
 /* ----------------------------------------------------------------------------------------------- messages */
 
 static uint64_t chan_payload_bytes(const TfePart *parts, int64_t count) {
@@ -673,6 +732,8 @@ TfeStatus tfe_send(TfeCtx *ctx, int64_t peer, int64_t number, const TfePart *par
   TRY(chan_sweep(ctx));
   TRY(chan_assemble(ctx, head, parts, count));
   size_t bytes = TFE_HEADER_BYTES + (size_t)head.bytes;
+  if (ctx->checkpoint != NULL)
+    TRY(tfe_checkpoint_sends(ctx, peer, chan->message, bytes));
   ctx->counters.messages_sent++;
   ctx->counters.bytes_sent += bytes;
   if (head.clock > chan->largest_sent)

@@ -49,6 +49,12 @@ TfeStatus tfe_chan_control_any(TfeCtx *ctx, int64_t awaited, int64_t *peer, void
 /* The session has begun: session messages that still arrive are repetitions and are dropped. */
 void tfe_chan_session_over(TfeCtx *ctx);
 
+/* Tells everybody that this party has kept its checkpoint `number`, and waits until each of who[] has kept `awaited`
+ * (checkpoint.h). */
+TfeStatus tfe_chan_kept(TfeCtx *ctx, uint64_t number, uint64_t awaited, const bool *who) TFE_MUST_USE;
+/* Goes on in a run of so many rounds, in which all have kept this checkpoint. */
+void tfe_chan_resume(TfeCtx *ctx, uint32_t rounds, uint64_t kept);
+
 /* "10.1.0.2:7700" of a linked peer, for messages. */
 const char *tfe_chan_address(const TfeCtx *ctx, int64_t peer);
 /* Rounds so far: the largest logical clock seen or sent. */

@@ -8,6 +8,8 @@
  *   DONE     this party will send no more                       (nothing)
  *   ABORT    this party stops on an error                       u32 status, u32 number of the party at fault
  *   ALIVE    this party waits for somebody                      u32 milliseconds without progress so far
+ *   KEPT     party has kept its checkpoint of this number;      u32 number of the party, u64 number
+ *            passed on to all who may not know
  *   DEALT    this party has a batch in place of its dealer;     u32 party number of the dealer
  *            said as soon as the connection is up */
 #ifndef TFE_CHAN_STATE_H
@@ -18,7 +20,7 @@
 #include "../identity.h"
 #include "conn.h"
 
-enum { CHAN_WELCOME, CHAN_REFUSE, CHAN_SESSION, CHAN_DONE, CHAN_ABORT, CHAN_ALIVE, CHAN_DEALT };
+enum { CHAN_WELCOME, CHAN_REFUSE, CHAN_SESSION, CHAN_DONE, CHAN_ABORT, CHAN_ALIVE, CHAN_DEALT, CHAN_KEPT };
 enum {
   CHAN_STRANGERS = 32,           /* connections that have not said who they are */
   CHAN_SESSION_LIMIT = 16 << 20, /* bytes of session messages that may wait, for each peer */
@@ -73,6 +75,7 @@ struct TfeChan {
   int64_t told_by; /* the peer that said ABORT first; -1 none */
   TfeStatus told_reason;
   int64_t told_culprit;
+  uint64_t *kept;           /* [count] by party: its newest checkpoint, as far as we heard */
   int64_t dealt_by, dealer; /* the first peer that said DEALT, and whose batch it has; -1 none */
   struct pollfd *polls;
   Conn **polled;

@@ -451,6 +451,8 @@ TfeStatus tfe_input(TfeCtx *ctx, uint64_t *out, int64_t slot) {
   if (input->items == 0 || first->taken)
     TRY(load_next(ctx, input));
   memcpy(out, state->data, (size_t)tfe_reader_count(&ctx->program->slots[slot]) * sizeof *out);
+  if (ctx->checkpoint != NULL)
+    TRY(tfe_input_note(ctx, slot, out));
   drop(ctx, slot);
   first->taken = true;
   input->loaded = false;

@@ -150,6 +150,7 @@ void tfe_io_free(TfeCtx *ctx) {
   if (io->outputs)
     tfe_output_free(ctx);
   tfe_buffer_free(&io->print.line);
+  tfe_buffer_free(&io->history.slots);
   tfe_release(io->slots, count * sizeof *io->slots);
   tfe_release(io->inputs, count * sizeof *io->inputs);
   tfe_release(io->outputs, count * sizeof *io->outputs);

@@ -23,6 +23,7 @@
 #include <stddef.h>
 
 #include "../ctx.h"
+#include "buffer.h"
 
 TfeStatus tfe_io_init(TfeCtx *ctx) TFE_MUST_USE;
 /* "NAME=SOURCE" and "NAME=TARGET"; R0501 for an unknown or twice bound name. The text is copied. */
@@ -31,6 +32,10 @@ TfeStatus tfe_io_bind_output(TfeCtx *ctx, const char *binding) TFE_MUST_USE;
 /* Before anything is connected: reads the first item of every input (every file of a directory) and checks
  * shape and values; creates the temporary file of every output file. */
 TfeStatus tfe_io_check(TfeCtx *ctx) TFE_MUST_USE;
+/* For checkpoints (ctx->checkpoint): what was read and written so far; and, in another run with the same inputs and
+ * outputs, the same state again: inputs are read once more and must be what they were (R0409), outputs are filled. */
+TfeStatus tfe_io_save(TfeCtx *ctx, TfeBuffer *out) TFE_MUST_USE;
+TfeStatus tfe_io_restore(TfeCtx *ctx, const void *saved, size_t bytes) TFE_MUST_USE;
 /* Completes the output files and gives them their names. */
 TfeStatus tfe_io_commit(TfeCtx *ctx) TFE_MUST_USE;
 /* Removes temporary files that were not committed, wipes and frees. ctx->io may be NULL. */

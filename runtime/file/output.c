@@ -166,6 +166,12 @@ TfeStatus tfe_output(TfeCtx *ctx, const uint64_t *data, int64_t slot) {
   return status;
 }
 
+TfeStatus tfe_output_refill(TfeCtx *ctx, TfeOutput *output, const void *bytes, size_t size) {
+  TfeBuffer all = {.data = (unsigned char *)(uintptr_t)bytes, .size = size};
+  TRY(tfe_output_check(ctx, output));
+  return output_bytes(ctx, output, &all);
+}
+
 /* -- the end --------------------------------------------------------------------------------------------- */
 
 /* Completes the file and closes it; from here on only its name is missing. */

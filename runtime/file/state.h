@@ -70,6 +70,10 @@ struct TfeIo {
   TfeOutput *outputs;
   int64_t output_count;
   TfeLines lines;
+  struct {              /* kept for checkpoints only */
+    TfeBuffer slots;    /* u32 each: the slots read so far, in order */
+    uint8_t digest[32]; /* of all that was read */
+  } history;
   struct {
     TfeBuffer line;
     bool mark; /* TFE_MARK_LINES: lines that all parties print are marked, for `tfec run` */
@@ -82,10 +86,14 @@ struct TfeIo {
 TfeStatus tfe_input_bind(TfeCtx *ctx, TfeInput *input, const char *text) TFE_MUST_USE;
 TfeStatus tfe_input_check(TfeCtx *ctx, TfeInput *input) TFE_MUST_USE;
 void tfe_input_free(TfeCtx *ctx);
+/* resume.c: notes that the program has read this from a slot. */
+TfeStatus tfe_input_note(TfeCtx *ctx, int64_t slot, const uint64_t *data) TFE_MUST_USE;
 /* output.c */
 TfeStatus tfe_output_bind(TfeCtx *ctx, TfeOutput *output, const char *text) TFE_MUST_USE;
 TfeStatus tfe_output_check(TfeCtx *ctx, TfeOutput *output) TFE_MUST_USE;
 TfeStatus tfe_output_commit(TfeCtx *ctx) TFE_MUST_USE;
+/* The bytes that a file holds so far, from another run. */
+TfeStatus tfe_output_refill(TfeCtx *ctx, TfeOutput *output, const void *bytes, size_t size) TFE_MUST_USE;
 void tfe_output_free(TfeCtx *ctx);
 /* print.c: the text of a tensor, starting at the buffer's current column; `whole`: never elided. */
 TfeStatus tfe_print_format(TfeCtx *ctx, TfeBuffer *buffer, const uint64_t *data, int64_t elem, int64_t rank,

@@ -85,6 +85,7 @@ typedef struct TfeProgram {
   int64_t expected_known;   /* 1: rounds, messages, bytes below are exact (no `while`) */
   const int64_t *
       expected; /* [members of self][5]: rounds, messages sent, bytes sent, messages received, bytes received */
+  int64_t checkpoints; /* places in the program at which a run can be resumed; the same at all parties */
   int64_t total_steps; /* progress: 0 if unknown */
   int32_t (*run)(TfeCtx *ctx, uint64_t *arena);
 } TfeProgram;

@@ -17,6 +17,7 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "words of a draw are re
 
 typedef struct PairKey {
   bool is_set;
+  uint8_t raw[TFE_KEY_BYTES]; /* for checkpoints */
   TfeCtrKey expanded;
 } PairKey;
 
@@ -27,6 +28,7 @@ struct TfeKeys {
   bool has_public_seed;
 };
 
+#define OP_ENTROPY UINT32_MAX /* of the party's own key; operations of programs have lower numbers */
 enum {
   BIT_WORDS = 64,         /* made at a time for elements of one bit */
   THREAD_WORDS = 1 << 16, /* worth a thread */
@@ -178,10 +180,19 @@ TfeStatus tfe_keys_set(TfeCtx *ctx, int64_t peer, const uint8_t key[TFE_KEY_BYTE
   assert(ctx->keys && peer >= 0 && peer < ctx->keys->count);
   PairKey *pair = &ctx->keys->pairs[peer];
   forget(pair);
+  memcpy(pair->raw, key, sizeof pair->raw);
   pair->is_set = tfe_ctr()->start(&pair->expanded, key);
   if (!pair->is_set)
     return tfe_fail(ctx, TFE_MEMORY, "no memory for the key with %s", tfe_party_name(ctx, peer));
   return TFE_OK;
+}
+
+const uint8_t *tfe_keys_get(const TfeCtx *ctx, int64_t peer) {
+  return ctx->keys->pairs[peer].is_set ? ctx->keys->pairs[peer].raw : NULL;
+}
+
+uint64_t tfe_keys_public(const TfeCtx *ctx) {
+  return ctx->keys->public_seed;
 }
 
 void tfe_keys_set_public(TfeCtx *ctx, uint64_t seed) {
@@ -190,6 +201,11 @@ void tfe_keys_set_public(TfeCtx *ctx, uint64_t seed) {
 }
 
 TfeStatus tfe_entropy_local(TfeCtx *ctx, uint64_t *out) {
+  if (ctx->checkpoint != NULL && ctx->keys != NULL && ctx->keys->pairs[ctx->party].is_set) {
+    /* a pass that is run again must draw the same */
+    tfe_prg_words(ctx->keys->pairs[ctx->party].raw, OP_ENTROPY, ctx->entropy_draws++, 64, out, 1);
+    return TFE_OK;
+  }
   if (RAND_bytes((uint8_t *)out, sizeof *out) != 1)
     return tfe_fail(ctx, TFE_SYSTEM, "the operating system gives no random numbers");
   return TFE_OK;

@@ -23,8 +23,11 @@ void tfe_keys_free(struct TfeCtx *ctx);
 /* The pairwise key of this session (from the TLS exporter of the connection); own party number: from the
  * OS. */
 TfeStatus tfe_keys_set(struct TfeCtx *ctx, int64_t peer, const uint8_t key[TFE_KEY_BYTES]) TFE_MUST_USE;
+/* The same 16 bytes again, NULL: there is no key. */
+const uint8_t *tfe_keys_get(const struct TfeCtx *ctx, int64_t peer);
 /* The seed of public randomness that the session agreed on. */
 void tfe_keys_set_public(struct TfeCtx *ctx, uint64_t seed);
+uint64_t tfe_keys_public(const struct TfeCtx *ctx);
 
 /* Elements from .. from+n-1 of a draw, below 2^bits, from any key: for tests and for generator states. from is a
  * multiple of TFE_PRG_UNIT. The second one takes a table of one's choice. */
