@@ -31,7 +31,7 @@
 #include "state.h"
 #include "stored.h"
 
-enum { RUN = 16, HELD = 16, NAME = 300, KEY = 1 + TFE_KEY_BYTES, SESSION = 32 + 16 + 9 * 8 };
+enum { RUN = 16, HELD = 16, KEPT = 3, NAME = 300, KEY = 1 + TFE_KEY_BYTES, SESSION = 32 + 16 + 9 * 8 };
 enum { CARD_KEEPS = 1, CARD_RESUME = 2, CARD_DEALT = 4, CARD_FINISHED = 8 };
 /* What is told instead of a number at the end. */
 #define ARRIVED (UINT64_MAX - 1)
@@ -584,9 +584,9 @@ int32_t tfe_checkpoint(TfeCtx *ctx, uint64_t *frame, int64_t words, int64_t addr
   TRY(checkpoint_journal(ctx, c->number));
   tfe_progress_log(ctx, "kept checkpoint %" PRIu64, c->number);
   TRY(tfe_chan_kept(ctx, c->number, c->number - 1, c->present));
-  if (c->number > 2) { /* all have the one before */
-    checkpoint_remove(ctx, "checkpoint", c->number - 2);
-    checkpoint_remove(ctx, "sent", c->number - 2);
+  if (c->number > KEPT) { /* all have the one before, and so the one before that */
+    checkpoint_remove(ctx, "checkpoint", c->number - KEPT);
+    checkpoint_remove(ctx, "sent", c->number - KEPT);
   }
   return TFE_OK;
 }
@@ -668,17 +668,20 @@ static TfeStatus checkpoint_take_up(TfeCtx *ctx) {
   return checkpoint_journal(ctx, c->from);
 }
 
-/* What is left of other runs goes. */
-static void checkpoint_remove_all(TfeCtx *ctx, const TfeCheckpoint *c) {
-  for (int i = 0; i < c->count; i++) {
-    checkpoint_remove(ctx, "checkpoint", c->held[i]);
-    checkpoint_remove(ctx, "sent", c->held[i]);
-  }
-  for (uint64_t n = c->number; n > 0 && n + 3 > c->number; n--) {
-    checkpoint_remove(ctx, "checkpoint", n);
-    checkpoint_remove(ctx, "sent", n);
-  }
-  checkpoint_remove(ctx, "finished", 0);
+/* All files of this party and program. */
+static void checkpoint_remove_all(const TfeCtx *ctx) {
+  static const char *const kinds[] = {".checkpoint-", ".sent-", ".finished"};
+  char prefix[NAME];
+  checkpoint_prefix(ctx, prefix);
+  size_t length = strlen(prefix);
+  DIR *list = opendir(ctx->state->folder);
+  for (const struct dirent *entry; list != NULL && (entry = readdir(list)) != NULL;)
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+      if (strncmp(entry->d_name, prefix, length) == 0 &&
+          strncmp(entry->d_name + length, kinds[i], strlen(kinds[i])) == 0)
+        unlinkat(dirfd(list), entry->d_name, 0);
+  if (list != NULL)
+    closedir(list);
 }
 
 TfeStatus tfe_checkpoint_begin(TfeCtx *ctx) {
@@ -688,7 +691,7 @@ TfeStatus tfe_checkpoint_begin(TfeCtx *ctx) {
   ctx->checkpoint = c;
   if (c->from > 0)
     return checkpoint_take_up(ctx);
-  checkpoint_remove_all(ctx, c);
+  checkpoint_remove_all(ctx);
   memcpy(c->run, ctx->session_id, RUN);
   return TFE_OK;
 }
@@ -721,7 +724,7 @@ TfeStatus tfe_checkpoint_finish(TfeCtx *ctx) {
   TRY(sealed_create(ctx, &file, ctx->state->folder, name, c->run, RUN));
   TRY(sealed_commit(ctx, &file, ctx->state->me));
   TRY(tfe_chan_kept(ctx, FINISHED, FINISHED, c->present));
-  checkpoint_remove_all(ctx, c);
+  checkpoint_remove_all(ctx);
   return TFE_OK;
 }
 

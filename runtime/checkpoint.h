@@ -6,8 +6,8 @@
  * memory, the frame of generated code (abi.def), the counters of loops and costs, the keys of the session, its inputs
  * so far by their digest, its output files so far. It goes into one sealed file.
  *
- * Which one is resumed. A party goes on behind checkpoint n only when all have kept n - 1; so the last three that a
- * party holds contain the newest one that all have, whoever died when. Greetings tell who has which, of which run.
+ * Which one is resumed. A party goes on behind checkpoint n only when all have kept n - 1; so the last four that a
+ * party holds contain the two newest that all have, whoever died when. Greetings tell who has which, of which run.
  *
  * Why no mask hides two values. A resumed run has the keys and instance numbers of the interrupted one. What a party
  * did behind the checkpoint it does again, and it is the same again, because everything that a party computes

@@ -396,14 +396,25 @@ static TfeStatus party_run(Party *party) {
   return tfe_checkpoint_finish(ctx);
 }
 
+/* Where it is not the program's or the data's fault. */
+static void party_help_resume(TfeCtx *ctx) {
+  static const TfeStatus passing[] = {TFE_LOST_PEER, TFE_UNREACHABLE, TFE_OUTPUT,
+                                      TFE_MEMORY,    TFE_SYSTEM,      TFE_INTERRUPTED};
+  for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
+    if (ctx->error == passing[i] && tfe_checkpoint_number(ctx) > 0)
+      tfe_help(ctx,
+               "start all parties again with --resume: the run goes on from checkpoint %" PRIu64
+               ", or from the one before",
+               tfe_checkpoint_number(ctx));
+}
+
 static int party_execute(Party *party) {
   TfeCtx *ctx = &party->ctx;
   tfe_stop_install();
   party_shield();
   TfeStatus status = party_run(party);
-  if (status != TFE_OK && tfe_checkpoint_number(ctx) > 0)
-    tfe_help(ctx,
-             "checkpoints are kept: start all parties again with --resume, and the run goes on from there");
+  if (status != TFE_OK)
+    party_help_resume(ctx);
   tfe_progress_log(ctx, status == TFE_OK ? "finished" : "stopping");
   tfe_chan_close(ctx);
   tfe_io_free(ctx);

@@ -102,7 +102,7 @@ RANDOM=${SEED:-17}
 for ((kills = 0, tries = 0; ; tries++)); do
   [ "$tries" -lt 100 ] || fail "it does not come to an end"
   launch --resume --rtt 2ms # so that there is time to kill
-  if [ "$kills" -lt "${KILLS:-10}" ]; then
+  if [ "$kills" -lt "${KILLS:-6}" ]; then
     sleep "0.$(printf %03d $((RANDOM % 500 + 50)))"
     kill -KILL "${pid[${parties[RANDOM % 5]}]}" 2>/dev/null && kills=$((kills + 1))
   fi
@@ -111,3 +111,79 @@ done
 results >"$work/disturbed"
 diff "$work/undisturbed" "$work/disturbed" >&3 || fail "resumed runs do not end alike"
 echo "resume: $kills kills"
+stop_all
+
+# ---- what cannot be resumed is refused, and what a run has sent is never sent otherwise
+"$tfec" resume_stops.tfe -W no-W0610 -o "$work/stops"
+"$tfec" resume_stops.tfe -W no-W0610 -O 0 -o "$work/other"
+set_up resume_stops.tfe stops
+prefix=stops
+printf '%s\n' 1 2 40 4 >"$work/items"
+together() { # OPTIONS: of all parties; except=PARTY without="WORD..."
+  local party
+  for party in "${parties[@]}"; do
+    local own=() words=("$@")
+    [ "$party" = owner ] && own=(--input x=-)
+    [ "$party" = owner ] && stdin=$work/items || stdin=/dev/null
+    [ "$party" != "${except:-}" ] || read -r -a words <<<"${instead:-}"
+    start "$party" "${own[@]}" "${words[@]}"
+  done
+}
+state=(--state state2)
+stopped() { # PARTY CODE LINE: this party says so, and all others follow
+  expect "$1" "$2" "$3"
+  local party
+  for party in "${!pid[@]}"; do
+    until_true "$patience" ended "$party" || fail "$party does not end" "$party"
+    wait "${pid[$party]}" && fail "$party ended well" "$party"
+    unset "pid[$party]"
+  done
+}
+assertion='error[R0305]: assertion failed: now < 1000'
+
+together "${state[@]}"
+stopped client 65 "$assertion"
+refused 64 "error[R0501]: WORK/owner/state2 holds checkpoints of a run that was interrupted" "$work/stops-owner" \
+  --hosts "$work/hosts.toml" --key "$work/owner/party-owner.key" --state "$work/owner/state2" --input x=1
+refused 64 "error[R0501]: --resume: --state DIR says where the checkpoints are" "$work/stops-owner" --hosts "$work/hosts.toml" --resume
+for party in "${parties[@]}"; do cp -r "$work/$party/state2" "$work/$party/good"; done
+back() { for party in "${parties[@]}"; do rm -rf "$work/$party/state2" && cp -r "$work/$party/good" "$work/$party/state2"; done; }
+
+together "${state[@]}" --resume # the same inputs, the same end
+stopped client 65 "$assertion"
+printf '%s\n' 1 2 3 4 >"$work/items" # the third one was sent
+together "${state[@]}" --resume
+stopped owner 76 "error[R0410]: the next message to server0 is not the one of the interrupted run"
+has_note owner "nothing of it was sent: its masks would have hidden two values, and so neither"
+printf '%s\n' 5 2 40 4 >"$work/items" # the first one was read before the checkpoint
+together "${state[@]}" --resume
+stopped owner 76 "error[R0409]: the inputs of owner are not those of the interrupted run"
+printf '%s\n' 1 2 40 4 >"$work/items"
+
+except=client instead="--state state2" together "${state[@]}" --resume
+stopped client 64 "error[R0501]: state2 holds checkpoints of a run that was interrupted"
+except=client instead="" together "${state[@]}" --resume
+for party in "${parties[@]}"; do until_true "$patience" ended "$party" || fail "$party does not end" "$party"; done
+grep -hqF 'error[R0104]: owner keeps checkpoints (--state DIR), and client does not' "$work"/*/err.txt || fail "nobody misses the client's --state"
+stop_all
+
+# A party without its folder; with one of another run; with a damaged file, and without that file.
+rm -r "$work/client/state2"
+together "${state[@]}" --resume
+for party in "${parties[@]}"; do until_true "$patience" ended "$party" || fail "$party does not end" "$party"; done
+grep -hqF 'error[R0401]: there is no checkpoint that all parties have' "$work"/*/err.txt || fail "nobody misses the client's checkpoints"
+grep -hqF 'client has none' "$work"/*/err.txt || fail "nobody says who has none"
+stop_all
+back
+file=$(ls "$work/server0/state2/"*.checkpoint-000002)
+printf x | dd of="$file" bs=1 seek=400 conv=notrunc status=none
+refused 76 "error[R0408]: ${file//"$work"/WORK} is damaged: its check value does not fit its contents" "$work/stops-server0" \
+  --hosts "$work/hosts.toml" --key "$work/server0/party-server0.key" --state "$work/server0/state2" --resume
+rm "$file"
+together "${state[@]}" --resume # from the first one
+stopped client 65 "$assertion"
+logged server0 "goes on from checkpoint 1 of run" || fail "it does not go on from checkpoint 1" server0
+file=${file/000002/000001}
+refused 76 "error[R0409]: the checkpoint ${file//"$work"/WORK} is of another executable" "$work/other-server0" \
+  --hosts "$work/hosts.toml" --key "$work/server0/party-server0.key" --state "$work/server0/state2" --resume
+
