@@ -484,7 +484,7 @@ static void every_builtin_has_a_line_for_the_manual(void **state) {
   assert_true(builtin_total() > 40);
   for (int i = 0; i < builtin_total(); i++) {
     assert_true(strlen(builtin_name(i)) > 0);
-    assert_true(strlen(builtin_parameters(i)) > 0);
+    assert_non_null(builtin_parameters(i)); /* "": there are none */
     assert_true(strlen(builtin_doc(i)) > 2);
   }
 }
