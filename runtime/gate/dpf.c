@@ -1,5 +1,5 @@
 /* Comparison keys (dpf.h), batches of keys level by level, so that the hash has many independent nodes at
- * once.
+ * once; instruction sets with batches of their own: dpf_batch.h.
  *
  * Facts used: shares of the control bit at an inner node XOR to 1 exactly on the path
  * to alpha, and the reconstructed bits of two children XOR to their parent's. The parity of all leaves 0
@@ -9,28 +9,34 @@
 
 #include <assert.h>
 #include <openssl/crypto.h>
+#include <stdbool.h>
 
 #include "../ctx.h"
 #include "../include/abi.h"
+#include "../pool.h"
+#include "dpf_batch.h"
 #include "tree.h"
 
-enum { BATCH = TREE_BATCH, LEAF_BITS = 7 };
+enum { BATCH = TREE_BATCH };
 
-typedef struct Shape {
-  int64_t depth;  /* direction bits, leaf included */
-  int64_t levels; /* of the tree */
-  int64_t words;  /* of a key */
-  uint64_t mask;  /* of a number */
-} Shape;
-
-static Shape shape_of(int64_t bits) {
+static DpfShape shape_of(int64_t bits) {
   assert(bits >= 1 && bits <= 64);
-  int64_t depth = bits < LEAF_BITS + 1 ? LEAF_BITS + 1 : bits;
-  return (Shape){depth, depth - LEAF_BITS, tfe_dpf_words(bits), ~UINT64_C(0) >> (64 - bits)};
+  int64_t depth = bits < DPF_LEAF_BITS + 1 ? DPF_LEAF_BITS + 1 : bits;
+  return (DpfShape){depth, depth - DPF_LEAF_BITS, tfe_dpf_words(bits), ~UINT64_C(0) >> (64 - bits)};
+}
+
+/* NULL: this file's batches. */
+static const TfeDpfBatch *batch_of(const TfeHash *hash) {
+#if defined(__x86_64__)
+  if (hash == &tfe_hash_vaes)
+    return &tfe_dpf_vaes;
+#endif
+  (void)hash;
+  return NULL;
 }
 
 /* Direction at `level`, 0 or 1. */
-static uint64_t direction(Shape shape, uint64_t number, int64_t level) {
+static uint64_t direction(DpfShape shape, uint64_t number, int64_t level) {
   return number >> (shape.depth - 1 - level) & 1;
 }
 
@@ -61,7 +67,8 @@ static void correct_leaf(const TreePair *g, int64_t i, uint64_t alpha, uint64_t 
 }
 
 /* An inner level for key i of the batch. */
-static void correct_level(TreePair *g, int64_t i, uint64_t a, int64_t level, Shape shape, uint64_t *words) {
+static void correct_level(TreePair *g, int64_t i, uint64_t a, int64_t level, DpfShape shape,
+                          uint64_t *words) {
   uint64_t t_right;
   TfeNode seed = tree_descend(g, i, a, &t_right);
   words[2 * level] = seed.w[0], words[2 * level + 1] = seed.w[1];
@@ -70,7 +77,7 @@ static void correct_level(TreePair *g, int64_t i, uint64_t a, int64_t level, Sha
 
 static void key_batch(const TfeHash *hash, const TfeHashKey *key, TreePair *g, uint64_t *words,
                       const uint64_t *alpha, const uint64_t *root0, const uint64_t *root1, int64_t n,
-                      Shape shape) {
+                      DpfShape shape) {
   int64_t last = shape.levels - 1;
   for (int64_t i = 0; i < n; i++) {
     g->node[0][i] = tree_root(root0 + 2 * i, 0);
@@ -91,7 +98,7 @@ static void key_batch(const TfeHash *hash, const TfeHashKey *key, TreePair *g, u
 
 void tfe_dpf_key_with(const TfeHash *hash, const uint8_t bytes[16], uint64_t *words, const uint64_t *alpha,
                       const uint64_t *root0, const uint64_t *root1, int64_t n, int64_t bits) {
-  Shape shape = shape_of(bits);
+  DpfShape shape = shape_of(bits);
   TfeHashKey key;
   TreePair grown;
   hash->start(&key, bytes);
@@ -110,7 +117,7 @@ typedef struct Walk {
 } Walk;
 
 /* One step of walk i towards x. `child` is the hashed child in direction d. */
-static void step(Walk *w, int64_t i, uint64_t d, int64_t level, Shape shape, const uint64_t *words) {
+static void step(Walk *w, int64_t i, uint64_t d, int64_t level, DpfShape shape, const uint64_t *words) {
   int64_t last = shape.levels - 1;
   const uint64_t *at = words + 2 * level + (level == last ? 2 * (int64_t)d : 0);
   TfeNode correction = {{at[0], at[1]}};
@@ -119,22 +126,17 @@ static void step(Walk *w, int64_t i, uint64_t d, int64_t level, Shape shape, con
   w->node[i] = tree_step(w->node[i], w->child[i], correction);
 }
 
-/* Walks of one batch: walk i is that of point first + i, with the key number (first + i) / points. */
-typedef struct Points {
-  const uint64_t *x, *root, *words;
-  int64_t first, points;
-} Points;
-
-static int64_t key_of(const Points *p, int64_t i) {
-  return (p->first + i) / p->points;
+/* The key of walk first + i. */
+static int64_t key_of(const DpfWalks *p, int64_t first, int64_t i) {
+  return (first + i) / p->points;
 }
 
 /* All the way to the leaves of x; the parity of the leaves that were passed by on the left. */
-static void walk_batch(const TfeHash *hash, const TfeHashKey *key, Walk *w, const Points *p, int64_t n,
-                       Shape shape, uint64_t role) {
-  const uint64_t *x = p->x + p->first;
+static void walk_batch(const TfeHash *hash, const TfeHashKey *key, Walk *w, const DpfWalks *p, int64_t first,
+                       int64_t n, DpfShape shape) {
+  const uint64_t *x = p->x + first;
   for (int64_t i = 0; i < n; i++) {
-    w->node[i] = tree_root(p->root + 2 * key_of(p, i), role);
+    w->node[i] = tree_root(p->root + 2 * key_of(p, first, i), p->role);
     w->parity[i] = 0;
   }
   for (int64_t level = 0; level < shape.levels; level++) {
@@ -147,11 +149,11 @@ static void walk_batch(const TfeHash *hash, const TfeHashKey *key, Walk *w, cons
     hash->nodes(key, w->child, w->child, n);
     for (int64_t i = 0; i < n; i++)
       step(w, i, direction(shape, x[i] & shape.mask, level), level, shape,
-           p->words + key_of(p, i) * shape.words);
+           p->words + key_of(p, first, i) * shape.words);
   }
 }
 
-static uint64_t prefix_of(const Walk *w, int64_t i, uint64_t number, Shape shape) {
+static uint64_t prefix_of(const Walk *w, int64_t i, uint64_t number, DpfShape shape) {
   uint64_t d = direction(shape, number, shape.levels - 1);
   TfeNode chosen =
       tree_xor(bits_up_to(number & 127), (TfeNode){{-d, -d}}); /* came from the right: the bits above */
@@ -159,39 +161,59 @@ static uint64_t prefix_of(const Walk *w, int64_t i, uint64_t number, Shape shape
   return w->parity[i] ^ parity(leaf);
 }
 
-static uint64_t point_of(const Walk *w, int64_t i, uint64_t number, Shape shape) {
-  (void)shape;
+static uint64_t point_of(const Walk *w, int64_t i, uint64_t number) {
   return w->node[i].w[number >> 6 & 1] >> (number & 63) & 1;
 }
 
-typedef uint64_t ReadOff(const Walk *, int64_t i, uint64_t number, Shape);
+/* All walks of one call: what a thread takes of them, it does in batches. */
+typedef struct Walks {
+  const TfeHash *hash;
+  const uint8_t *key;
+  DpfWalks all;
+  DpfShape shape;
+  bool point; /* not a prefix */
+} Walks;
 
-static void eval_with(const TfeHash *hash, const uint8_t bytes[16], uint64_t *out, Points p, int64_t n,
-                      int64_t bits, int64_t role, ReadOff *read_off) {
-  Shape shape = shape_of(bits);
-  TfeHashKey key;
+static void walk_with(const Walks *w, const TfeHashKey *key, int64_t from, int64_t to) {
   Walk walk;
-  hash->start(&key, bytes);
-  for (; p.first < n; p.first += BATCH) {
-    int64_t part = n - p.first < BATCH ? n - p.first : BATCH;
-    walk_batch(hash, &key, &walk, &p, part, shape, (uint64_t)role & 1);
-    for (int64_t i = 0; i < part; i++)
-      out[p.first + i] = read_off(&walk, i, p.x[p.first + i] & shape.mask, shape);
+  for (int64_t first = from; first < to; first += BATCH) {
+    int64_t part = to - first < BATCH ? to - first : BATCH;
+    walk_batch(w->hash, key, &walk, &w->all, first, part, w->shape);
+    for (int64_t i = 0; i < part; i++) {
+      uint64_t number = w->all.x[first + i] & w->shape.mask;
+      w->all.out[first + i] = w->point ? point_of(&walk, i, number) : prefix_of(&walk, i, number, w->shape);
+    }
   }
-  hash->stop(&key);
   OPENSSL_cleanse(&walk, sizeof walk);
 }
+
+static void walk_some(void *data, int64_t from, int64_t to) {
+  const Walks *w = data;
+  const TfeDpfBatch *batch = batch_of(w->hash);
+  TfeHashKey key;
+  w->hash->start(&key, w->key);
+  if (batch)
+    (w->point ? batch->point : batch->eval)(&key, &w->all, from, to - from, w->shape);
+  else
+    walk_with(w, &key, from, to);
+  w->hash->stop(&key);
+}
+
+/* Walks that are worth a thread. */
+enum { GRAIN = 1024 };
 
 void tfe_dpf_eval_with(const TfeHash *hash, const uint8_t key[16], uint64_t *out, const uint64_t *x,
                        const uint64_t *root, const uint64_t *words, int64_t n, int64_t points, int64_t bits,
                        int64_t role) {
-  eval_with(hash, key, out, (Points){x, root, words, 0, points}, n * points, bits, role, prefix_of);
+  Walks w = {hash, key, {out, x, root, words, points, (uint64_t)role & 1}, shape_of(bits), false};
+  tfe_pool_run(n * points, GRAIN, walk_some, &w);
 }
 
 void tfe_dpf_point_with(const TfeHash *hash, const uint8_t key[16], uint64_t *out, const uint64_t *x,
                         const uint64_t *root, const uint64_t *words, int64_t n, int64_t points, int64_t bits,
                         int64_t role) {
-  eval_with(hash, key, out, (Points){x, root, words, 0, points}, n * points, bits, role, point_of);
+  Walks w = {hash, key, {out, x, root, words, points, (uint64_t)role & 1}, shape_of(bits), true};
+  tfe_pool_run(n * points, GRAIN, walk_some, &w);
 }
 
 /* -- ABI ------------------------------------------------------------------------------------------------- */

@@ -58,7 +58,7 @@ static void words(const TfeCtrKey *key, TfeCtrAt at, uint64_t mask, uint64_t *ou
     counter = _mm512_add_epi64(counter, flight);
   }
   for (; n > 0; n -= 8, out += 8) {
-    encrypt(1, n < 8 ? (__mmask8)((1 << n) - 1) : 0xff, key, counter, m, out);
+    encrypt(1, (__mmask8)(n < 8 ? (1 << n) - 1 : 0xff), key, counter, m, out);
     counter = _mm512_add_epi64(counter, one);
   }
 }
@@ -67,7 +67,7 @@ static void spread(uint64_t *out, const uint64_t *words, int64_t n) {
   const __m512i lanes = _mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0), one = _mm512_set1_epi64(1);
   for (int64_t i = 0; i < n; i += 8) {
     __m512i word = _mm512_set1_epi64((int64_t)(words[i / 64] >> (i % 64)));
-    __mmask8 some = n - i < 8 ? (__mmask8)((1 << (n - i)) - 1) : 0xff;
+    __mmask8 some = (__mmask8)(n - i < 8 ? (1 << (n - i)) - 1 : 0xff);
     _mm512_mask_storeu_epi64(out + i, some, _mm512_and_si512(_mm512_srlv_epi64(word, lanes), one));
   }
 }

@@ -11,6 +11,7 @@
 
 #include "../../runtime/gate/dpf.h"
 #include "../../runtime/include/abi.h"
+#include "../../runtime/pool.h"
 
 #include "gate_fixture.h"
 
@@ -110,29 +111,96 @@ static void test_root_bit_is_ignored(void **unused) {
   assert_true(out[0] == out[2] && out[1] == out[3] && (out[0] ^ out[1]) == 1);
 }
 
-/* All tables give the same keys and the same shares, for numbers of keys that fill no batch and no vector. */
+typedef struct Keys {
+  int64_t n, points, bits, width;
+  uint64_t *alpha, *root[2], *words, *x, *eval[2], *point[2]; /* x and shares: [n, points] */
+} Keys;
+
+/* Random ones, made and evaluated by the portable table. */
+static Keys keys_new(int64_t n, int64_t points, int64_t bits) {
+  int64_t w = tfe_dpf_words(bits);
+  Keys k = {n,
+            points,
+            bits,
+            w,
+            new_random(n),
+            {new_random(2 * n), new_random(2 * n)},
+            new_random(w * n),
+            new_random(n * points),
+            {0},
+            {0}};
+  tfe_dpf_key_with(&tfe_hash_c, tfe_hash_default_key, k.words, k.alpha, k.root[0], k.root[1], n, bits);
+  for (int role = 0; role < 2; role++) {
+    k.eval[role] = new_random(n * points), k.point[role] = new_random(n * points);
+    tfe_dpf_eval_with(&tfe_hash_c, tfe_hash_default_key, k.eval[role], k.x, k.root[role], k.words, n, points,
+                      bits, role);
+    tfe_dpf_point_with(&tfe_hash_c, tfe_hash_default_key, k.point[role], k.x, k.root[role], k.words, n,
+                       points, bits, role);
+  }
+  return k;
+}
+
+static void keys_free(Keys *k) {
+  for (int role = 0; role < 2; role++)
+    free(k->root[role]), free(k->eval[role]), free(k->point[role]);
+  free(k->alpha), free(k->words), free(k->x);
+}
+
+/* The first n of the keys by this table: the same bits, and not one word more. */
+static void check_first(const Keys *k, const TfeHash *hash, int64_t n) {
+  const uint8_t *fixed = tfe_hash_default_key;
+  int64_t count = n * k->points, most = n * k->width > count ? n * k->width : count;
+  uint64_t *out = new_random(most + 1);
+  out[n * k->width] = 77;
+  tfe_dpf_key_with(hash, fixed, out, k->alpha, k->root[0], k->root[1], n, k->bits);
+  assert_memory_equal(out, k->words, (size_t)(n * k->width) * 8);
+  assert_int_equal(out[n * k->width], 77);
+  out[count] = 77;
+  for (int role = 0; role < 2; role++) {
+    tfe_dpf_eval_with(hash, fixed, out, k->x, k->root[role], k->words, n, k->points, k->bits, role);
+    assert_memory_equal(out, k->eval[role], (size_t)count * 8);
+    tfe_dpf_point_with(hash, fixed, out, k->x, k->root[role], k->words, n, k->points, k->bits, role);
+    assert_memory_equal(out, k->point[role], (size_t)count * 8);
+  }
+  assert_int_equal(out[count], 77);
+  free(out);
+}
+
+/* All tables give the same keys and the same shares, for every width and for numbers of keys that fill no
+ * batch and no vector. */
 static void test_tiers_agree(void **unused) {
   (void)unused;
-  static const int64_t counts[] = {0, 1, 2, 3, 4, 5, 31, 32, 33, 63, 64, 65, 130, 200};
-  const int64_t bits = 63, w = tfe_dpf_words(bits);
-  for (size_t t = 0; t < sizeof counts / sizeof *counts; t++) {
-    int64_t n = counts[t];
-    uint64_t *alpha = new_random(n), *x = new_random(n), *root0 = new_random(2 * n),
-             *root1 = new_random(2 * n);
-    uint64_t *words = new_random(w * n + 1), *want = new_random(w * n + 1), *out = new_random(n),
-             *share = new_random(n);
-    tfe_dpf_key_with(&tfe_hash_c, tfe_hash_default_key, want, alpha, root0, root1, n, bits);
-    tfe_dpf_eval_with(&tfe_hash_c, tfe_hash_default_key, share, x, root0, want, n, 1, bits, 0);
-    for (int i = 1; tfe_hash_tier(i); i++) {
-      words[w * n] = 77;
-      tfe_dpf_key_with(tfe_hash_tier(i), tfe_hash_default_key, words, alpha, root0, root1, n, bits);
-      assert_int_equal(words[w * n], 77);
-      assert_memory_equal(words, want, (size_t)(w * n) * 8);
-      tfe_dpf_eval_with(tfe_hash_tier(i), tfe_hash_default_key, out, x, root0, words, n, 1, bits, 0);
-      assert_memory_equal(out, share, (size_t)n * 8);
-    }
-    free(alpha), free(x), free(root0), free(root1), free(words), free(want), free(out), free(share);
+  enum { MOST = 70 };
+  for (int64_t bits = 1; bits <= 64; bits++) {
+    Keys k = keys_new(MOST, 1, bits);
+    for (int i = 1; tfe_hash_tier(i); i++)
+      for (int64_t n = 0; n <= MOST; n++)
+        check_first(&k, tfe_hash_tier(i), n);
+    keys_free(&k);
   }
+}
+
+static void test_tiers_agree_on_many_points(void **unused) {
+  (void)unused;
+  static const int64_t points[] = {0, 2, 3, 7, 16, 33, 65};
+  for (size_t t = 0; t < sizeof points / sizeof *points; t++) {
+    Keys k = keys_new(9, points[t], 24);
+    for (int i = 1; tfe_hash_tier(i); i++)
+      for (int64_t n = 0; n <= 9; n++)
+        check_first(&k, tfe_hash_tier(i), n);
+    keys_free(&k);
+  }
+}
+
+/* Enough for some parts, the last of them not full. */
+static void test_threads_agree(void **unused) {
+  (void)unused;
+  Keys k = keys_new(1741, 3, 24);
+  tfe_pool_set(3);
+  for (int i = 0; tfe_hash_tier(i); i++)
+    check_first(&k, tfe_hash_tier(i), k.n);
+  tfe_pool_set(1);
+  keys_free(&k);
 }
 
 /* FIPS 197 fixes AES; this fixes the byte order of nodes and the key. */
@@ -198,6 +266,8 @@ int main(void) {
       cmocka_unit_test(test_many_points_of_one_key),
       cmocka_unit_test(test_root_bit_is_ignored),
       cmocka_unit_test(test_tiers_agree),
+      cmocka_unit_test(test_tiers_agree_on_many_points),
+      cmocka_unit_test(test_threads_agree),
       cmocka_unit_test(test_hash_of_a_known_node),
       cmocka_unit_test(test_words),
       cmocka_unit_test(test_constant_time),
