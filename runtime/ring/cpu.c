@@ -40,7 +40,10 @@ TfeCpu tfe_cpu_best(void) {
       !__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vl") ||
       !__builtin_cpu_supports("vaes"))
     return TFE_CPU_AVX2;
-  return has_amx() ? TFE_CPU_AMX : TFE_CPU_AVX512;
+  if (!__builtin_cpu_is("intel") || !__builtin_cpu_supports("avx512ifma") ||
+      !__builtin_cpu_supports("avx512vnni"))
+    return TFE_CPU_AVX512;
+  return has_amx() ? TFE_CPU_AMX : TFE_CPU_IFMA;
 }
 #else
 TfeCpu tfe_cpu_best(void) {
@@ -66,7 +69,7 @@ TfeCpu tfe_cpu(void) {
   int cpu = atomic_load_explicit(&chosen, memory_order_relaxed);
   if (cpu >= 0)
     return (TfeCpu)cpu;
-  static const char *const names[] = {"c", "avx2", "avx512", "amx"};
+  static const char *const names[] = {"c", "avx2", "avx512", "ifma", "amx"};
   const char *wanted = getenv("TFE_CPU");
   TfeCpu best = tfe_cpu_best();
   for (int i = 0; wanted && i < (int)best; i++)

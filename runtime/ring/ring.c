@@ -17,6 +17,7 @@
 #define _GNU_SOURCE
 #include "ring.h"
 
+#include <assert.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -44,6 +45,8 @@ const TfeRing *tfe_ring_of(TfeCpu cpu) {
 #if defined(__x86_64__)
   if (cpu == TFE_CPU_AMX)
     return &tfe_ring_amx;
+  if (cpu == TFE_CPU_IFMA)
+    return &tfe_ring_ifma;
   if (cpu == TFE_CPU_AVX512)
     return &tfe_ring_avx512;
   if (cpu == TFE_CPU_AVX2)
@@ -407,10 +410,9 @@ static void product(Job *job) {
 /* -- matrix products -------------------------------------------------------------------------------------------- */
 
 static const TfePacked *packed_kernel(const TfeRing *ring, int64_t m, int64_t k, int64_t n, int64_t bits) {
-  const TfePacked *kernels[] = {ring->narrow, ring->wide};
-  for (int i = 0; i < 2; i++)
-    if (kernels[i] && kernels[i]->pays(m, k, n, bits))
-      return kernels[i];
+  for (const TfePacked *const *kernel = ring->packed; kernel && *kernel; kernel++)
+    if ((*kernel)->pays(m, k, n, bits))
+      return *kernel;
   return NULL;
 }
 
@@ -468,18 +470,19 @@ static Job packed_job(const TfeRing *ring, int64_t k, int64_t n, int64_t bits) {
 }
 
 int64_t tfe_ring_packed_words(int64_t k, int64_t n) {
-  return round_up(k, 64) * round_up(n, 32) / 2 * 3;
+  return 2 * round_up(k, 64) * round_up(n, 32);
 }
 
 void tfe_ring_pack(const TfeRing *ring, uint64_t *out, const uint64_t *b, int64_t k, int64_t n,
                    int64_t bits) {
   Job job = packed_job(ring, k, n, bits);
   job.b = (Right){.data = b, .down = n};
-  int64_t depth = job.packed ? job.packed->depth : DEPTH;
+  int64_t depth = job.packed ? job.packed->depth : DEPTH, words = 0;
   take_scratch();
   for (int64_t p = 0; p < k; p += depth)
-    out += pack_block(&job, out, p, least(depth, k - p), 0, n);
+    words += pack_block(&job, out + words, p, least(depth, k - p), 0, n);
   give_scratch();
+  assert(words <= tfe_ring_packed_words(k, n));
 }
 
 void tfe_ring_matmul_packed(const TfeRing *ring, uint64_t *out, const uint64_t *a, const uint64_t *packed,

@@ -69,13 +69,12 @@ typedef struct TfeRing {
   void (*panel_fixed)(const TfePanel *product);
   /* rows of n words each, ldo and ldi words apart */
   void (*copy)(uint64_t *out, int64_t ldo, const uint64_t *in, int64_t ldi, int64_t rows, int64_t n);
-  const TfePacked *narrow; /* for rings of up to 32 bits; NULL: none */
-  const TfePacked *wide;   /* for all; NULL: none */
+  const TfePacked *const *packed; /* the first one that pays is taken; NULL behind the last */
 } TfeRing;
 
 extern const TfeRing tfe_ring_c;
 #if defined(__x86_64__)
-extern const TfeRing tfe_ring_avx2, tfe_ring_avx512, tfe_ring_amx;
+extern const TfeRing tfe_ring_avx2, tfe_ring_avx512, tfe_ring_ifma, tfe_ring_amx;
 #endif
 
 /* The table for tfe_cpu(), or for a given one (at most tfe_cpu_best()). */

@@ -324,6 +324,7 @@ static const TfePacked wide = {COLUMNS,       UNIT,     WIDE * 2 * TILE_BYTES, D
 static const TfePacked narrow = {COLUMNS,         UNIT,       NARROW * 2 * TILE_BYTES, DEPTH, pack_narrow,
                                  multiply_narrow, narrow_pays};
 
+static const TfePacked *const packed[] = {&narrow, &wide, &tfe_packed_ifma, NULL};
 const TfeRing tfe_ring_amx = {
-    "amx", TFE_AVX512_COLUMNS, tfe_avx512_panel, tfe_avx512_panel_fixed, tfe_avx512_copy, &narrow, &wide};
+    "amx", TFE_AVX512_COLUMNS, tfe_avx512_panel, tfe_avx512_panel_fixed, tfe_avx512_copy, packed};
 #endif

@@ -1,7 +1,8 @@
 /* AVX2 kernels of ring.h. There is no 64-bit multiplication: with a = a1 2^32 + a0 and b likewise,
  *   a b mod 2^64 = a0 b0 + 2^32 (a0 b1 + a1 b0),
  * vpmuludq gives a0 b0, vpmulld of a and b with its halves swapped gives both cross products modulo 2^32
- * at once; they are summed in 32-bit lanes and added up only at the end. Four rows by four columns keep
+ * at once; they are summed in 32-bit lanes and added up only at the end. Where b is packed, the swapped vectors are
+ * packed with it. Four rows by four columns keep
  * eight sums in registers. Doubles take the same blocks; a product and a sum are two operations, never
  * fused. */
 #include "ring.h"
@@ -170,5 +171,69 @@ static void copy(uint64_t *out, int64_t ldo, const uint64_t *in, int64_t ldi, in
   }
 }
 
-const TfeRing tfe_ring_avx2 = {"avx2", COLUMNS, panel, panel_fixed, copy, NULL, NULL};
+/* -- b packed: of each row of four columns, the words and the words with their halves swapped --------------- */
+
+enum { PACKED_ROW = 8, PACKED_DEPTH = 256 };
+
+static void pack(void *to, const uint64_t *b, int64_t ldb, int64_t k, int64_t n) {
+  uint64_t *out = to;
+  __m256i lanes = first_lanes(n);
+  for (int64_t p = 0; p < k; p++, b += ldb, out += PACKED_ROW) {
+    __m256i row = load(b, n >= COLUMNS, lanes);
+    _mm256_store_si256((void *)out, row);
+    _mm256_store_si256((void *)(out + 4), _mm256_shuffle_epi32(row, 0xb1));
+  }
+}
+
+INLINE void packed_block(int rows, bool whole, __m256i lanes, const TfePanel *s, uint64_t *out,
+                         const uint64_t *a, const uint64_t *b) {
+  __m256i low[4], cross[4];
+#pragma GCC unroll 4
+  for (int r = 0; r < rows; r++)
+    low[r] = cross[r] = _mm256_setzero_si256();
+  int64_t lda = s->lda, step = s->step;
+  for (int64_t p = s->k; p > 0; p--, a += step, b += PACKED_ROW) {
+    __m256i vb = _mm256_load_si256((const void *)b), swapped = _mm256_load_si256((const void *)(b + 4));
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; r++) {
+      __m256i va = _mm256_set1_epi64x((int64_t)a[r * lda]);
+      low[r] = _mm256_add_epi64(low[r], _mm256_mul_epu32(va, vb));
+      cross[r] = _mm256_add_epi32(cross[r], _mm256_mullo_epi32(va, swapped));
+    }
+  }
+  Finish finish = finish_of(s);
+#pragma GCC unroll 4
+  for (int r = 0; r < rows; r++)
+    put(out + r * s->ldo, whole, lanes, whole_sum(low[r], cross[r]), finish);
+}
+
+/* All rows by one panel, which stays near. */
+INLINE void packed_panel(bool whole, const TfePanel *s, int64_t j, const uint64_t *b) {
+  __m256i lanes = first_lanes(s->n - j);
+  uint64_t *out = (uint64_t *)s->out + j;
+  const uint64_t *a = s->a;
+  int64_t m = s->m;
+  for (; m >= 4; m -= 4, out += 4 * s->ldo, a += 4 * s->lda)
+    packed_block(4, whole, lanes, s, out, a, b);
+  for (; m > 0; m--, out += s->ldo, a += s->lda)
+    packed_block(1, whole, lanes, s, out, a, b);
+}
+
+static void multiply(const TfePanel *s) {
+  const uint64_t *b = s->b;
+  for (int64_t j = 0; j < s->n; j += COLUMNS, b += s->k * PACKED_ROW)
+    if (s->n - j >= COLUMNS)
+      packed_panel(true, s, j, b);
+    else
+      packed_panel(false, s, j, b);
+}
+
+static bool pays(int64_t m, int64_t k, int64_t n, int64_t bits) {
+  (void)bits;
+  return m >= 32 && k >= 8 && n >= COLUMNS;
+}
+
+static const TfePacked packed_words = {COLUMNS, 1, PACKED_ROW * 8, PACKED_DEPTH, pack, multiply, pays};
+static const TfePacked *const packed[] = {&packed_words, NULL};
+const TfeRing tfe_ring_avx2 = {"avx2", COLUMNS, panel, panel_fixed, copy, packed};
 #endif

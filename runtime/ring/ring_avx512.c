@@ -181,6 +181,6 @@ void tfe_avx512_copy(uint64_t *out, int64_t ldo, const uint64_t *in, int64_t ldi
   }
 }
 
-const TfeRing tfe_ring_avx512 = {"avx512", COLUMNS, tfe_avx512_panel, tfe_avx512_panel_fixed, tfe_avx512_copy,
-                                 NULL,     NULL};
+const TfeRing tfe_ring_avx512 = {"avx512",        COLUMNS, tfe_avx512_panel, tfe_avx512_panel_fixed,
+                                 tfe_avx512_copy, NULL};
 #endif

@@ -15,6 +15,9 @@ void tfe_avx512_panel(const TfePanel *product);
 void tfe_avx512_panel_fixed(const TfePanel *product);
 void tfe_avx512_copy(uint64_t *out, int64_t ldo, const uint64_t *in, int64_t ldi, int64_t rows, int64_t n);
 
+/* With IFMA and VNNI, for rings of any bits. */
+extern const TfePacked tfe_packed_ifma;
+
 /* The lanes of the last one of so many vectors that hold n elements together; 0 < n - 8 (vectors - 1) <= 8. */
 INLINE __mmask8 lanes_of(int64_t n, int vectors) {
   return (__mmask8)(0xff >> (8 * vectors - n));

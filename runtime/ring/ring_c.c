@@ -89,4 +89,4 @@ static void copy(uint64_t *out, int64_t ldo, const uint64_t *in, int64_t ldi, in
     memcpy(out, in, (size_t)n * sizeof *out);
 }
 
-const TfeRing tfe_ring_c = {"c", 6, panel, panel_fixed, copy, NULL, NULL};
+const TfeRing tfe_ring_c = {"c", 6, panel, panel_fixed, copy, NULL};

@@ -135,13 +135,33 @@ static void test_packed_kernels(void **unused) {
                        ns[] = {1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 65, 70};
   int count = 0;
   for (TfeCpu cpu = TFE_CPU_C; cpu <= tfe_cpu_best(); cpu++)
-    for (int narrow = 0; narrow < 2; narrow++) {
-      const TfePacked *kernel = narrow ? tfe_ring_of(cpu)->narrow : tfe_ring_of(cpu)->wide;
-      for (size_t i = 0; kernel && i < sizeof ms / sizeof *ms; i++)
+    for (const TfePacked *const *kernel = tfe_ring_of(cpu)->packed; kernel && *kernel; kernel++)
+      for (size_t i = 0; i < sizeof ms / sizeof *ms; i++)
         for (size_t p = 0; p < sizeof ks / sizeof *ks; p++)
-          for (size_t j = 0; j < sizeof ns / sizeof *ns; j++, count++)
-            check_packed(kernel, ms[i], ks[p], ns[j], (TfeMode)(count % 3),
-                         narrow ? 32 - count % 32 : 64 - count % 64);
+          for (size_t j = 0; j < sizeof ns / sizeof *ns; j++, count++) {
+            int64_t bits = 64 - count % 64, most = (*kernel)->pays(1 << 20, 1 << 20, 1 << 20, 64) ? 64 : 32;
+            check_packed(*kernel, ms[i], ks[p], ns[j], (TfeMode)(count % 3), bits < most ? bits : most);
+          }
+}
+
+/* An operand packed once serves any number of rows; its memory is as large as was said. */
+static void test_fixed_operand(void **unused) {
+  (void)unused;
+  static const int64_t ms[] = {1, 3, 9, 70},
+                       shapes[][2] = {{64, 32}, {1100, 65}, {5, 3}, {784, 128}, {130, 1}};
+  for (TfeCpu cpu = TFE_CPU_C; cpu <= tfe_cpu_best(); cpu++)
+    for (size_t t = 0; t < sizeof shapes / sizeof *shapes; t++) {
+      int64_t k = shapes[t][0], n = shapes[t][1], words = tfe_ring_packed_words(k, n);
+      uint64_t *b = new_words(k * n), *packed = aligned_alloc(64, (size_t)(words + 7) / 8 * 64);
+      tfe_ring_pack(tfe_ring_of(cpu), packed, b, k, n, 64);
+      for (size_t i = 0; i < sizeof ms / sizeof *ms; i++) {
+        uint64_t *a = new_words(ms[i] * k), *want = new_words(ms[i] * n), *got = new_words(ms[i] * n);
+        plain(want, a, b, ms[i], k, n);
+        tfe_ring_matmul_packed(tfe_ring_of(cpu), got, a, packed, ms[i], k, n, 64, TFE_SET);
+        assert_memory_equal(got, want, (size_t)(ms[i] * n) * 8);
+        free(a), free(want), free(got);
+      }
+      free(b), free(packed);
     }
 }
 
@@ -330,10 +350,11 @@ static void test_signed_and_real(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_small_shapes),   cmocka_unit_test(test_larger_shapes),
-      cmocka_unit_test(test_packed_kernels), cmocka_unit_test(test_empty),
-      cmocka_unit_test(test_unaligned),      cmocka_unit_test(test_conv2d),
-      cmocka_unit_test(test_narrow_rings),   cmocka_unit_test(test_signed_and_real),
+      cmocka_unit_test(test_small_shapes),    cmocka_unit_test(test_larger_shapes),
+      cmocka_unit_test(test_packed_kernels),  cmocka_unit_test(test_fixed_operand),
+      cmocka_unit_test(test_empty),           cmocka_unit_test(test_unaligned),
+      cmocka_unit_test(test_conv2d),          cmocka_unit_test(test_narrow_rings),
+      cmocka_unit_test(test_signed_and_real),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
