@@ -8,9 +8,11 @@
  * A convolution is a product whose rows are windows: row q holds the window at position q of the output, one
  * piece of kw ci words for each kernel row. Windows are copied out of the image a block at a time, just before
  * they are multiplied. The gradient with respect to the kernel is the same matrix, turned, by that of the
- * output. The gradient with respect to the input is a convolution of the output's by the kernel, turned by half
- * and its channels exchanged; with a stride of s there are s^2 of them, one for each remainder of the
- * coordinates by s, and each takes every s-th row and column of the kernel.
+ * output. The gradient with respect to the input adds up windows that are the product of the output's gradient and the
+ * kernel; a few images at a time, and only as long as the kernel is not too large. Else, and for doubles, whose sums
+ * have an order, it is a convolution of the output's by the kernel, turned by half and its channels exchanged; with a
+ * stride of s there are s^2 of them, one for each remainder of the coordinates by s, and each takes every s-th row
+ * and column of the kernel.
  *
  * Working memory does not fit a small stack: whoever multiplies takes a buffer from a list and puts it back. It is
  * wiped with the party's own memory, like all that the party computes with. */
@@ -573,7 +575,75 @@ static void conv2d_phase(Job job, uint64_t *out, const uint64_t *dy, const uint6
   run(&job);
 }
 
+/* The gradient with respect to the input as a sum of windows. */
+typedef struct WindowSum {
+  Job job; /* windows of all images from those of dy */
+  const Dims *dims;
+  uint64_t *out;
+  const uint64_t *dy;
+} WindowSum;
+
+/* Row q of windows is added to its place of the image, as far as it lies inside. */
+static void add_window(const WindowSum *w, int64_t q, const uint64_t *window) {
+  const Dims *s = w->dims;
+  int64_t line = q / s->wo, top = line % s->ho * s->stride - s->pad, left = q % s->wo * s->stride - s->pad;
+  int64_t y0 = most(0, -top), y1 = least(s->kh, s->h - top), x0 = most(0, -left),
+          x1 = least(s->kw, s->w - left);
+  if (y0 >= y1 || x0 >= x1)
+    return;
+  uint64_t *to = w->out + ((line / s->ho * s->h + top + y0) * s->w + left + x0) * s->ci;
+  w->job.ring->add(to, s->w * s->ci, window + (y0 * s->kw + x0) * s->ci, s->kw * s->ci, y1 - y0,
+                   (x1 - x0) * s->ci, ~UINT64_C(0) >> (64 - w->job.bits));
+}
+
+/* Windows q .. q+rows-1 of the images, to `windows`. */
+static void make_windows(const WindowSum *w, int64_t q, int64_t rows, uint64_t *windows) {
+  Job job = w->job;
+  job.a = (Left){.data = w->dy + q * job.k, .down = job.k, .across = 1};
+  job.b = (Right){.packed = scratch->block};
+  job.out = (Out){.data = windows, .down = job.n, .rows = 1, .columns = rows};
+  if (job.mode == TFE_SUBTRACT)
+    memset(windows, 0, (size_t)(rows * job.n) * sizeof *windows);
+  int64_t depth = depth_of(&job);
+  for (int64_t p = 0; p < job.k; p += depth)
+    block_product(&job, 0, rows, 0, job.n, p, least(depth, job.k - p));
+}
+
+static void sum_windows(void *data, int64_t from, int64_t to) {
+  const WindowSum *w = data;
+  const Job *job = &w->job;
+  const Dims *s = w->dims;
+  int64_t image = s->h * s->w * s->ci, each = s->ho * s->wo, rows = most(1, WINDOW_WORDS / job->n), words = 0;
+  take_scratch();
+  for (int64_t p = 0, depth = depth_of(job); p < job->k; p += depth)
+    words += pack_block(job, scratch->block + words, p, least(depth, job->k - p), 0, job->n);
+  if (job->mode == TFE_SET)
+    memset(w->out + from * image, 0, (size_t)((to - from) * image) * sizeof *w->out);
+  for (int64_t q = from * each; q < to * each; q += rows) {
+    int64_t count = least(rows, to * each - q);
+    make_windows(w, q, count, scratch->windows);
+    for (int64_t i = 0; i < count; i++)
+      add_window(w, q + i, scratch->windows + i * job->n);
+  }
+  give_scratch();
+}
+
+static bool sums_windows(const Job *job, const Dims *s) {
+  int64_t window = s->kh * s->kw * s->ci;
+  return job->panel == job->ring->panel && window > 0 && s->co > 0 && window <= WINDOW_WORDS / 4 &&
+         tfe_ring_packed_words(s->co, window) <= BLOCK_WORDS;
+}
+
 static void conv2d_input(Job job, uint64_t *out, const uint64_t *dy, const uint64_t *kernel, const Dims *s) {
+  if (sums_windows(&job, s)) {
+    job.m = s->n * s->ho * s->wo, job.k = s->co, job.n = s->kh * s->kw * s->ci;
+    job.b = (Right){.data = kernel, .channels = s->co, .taps = 1};
+    choose(&job);
+    WindowSum sum = {job, s, out, dy};
+    int64_t image = s->ho * s->wo * job.k * job.n;
+    tfe_pool_run(s->n, THREAD_WORK / most(image, 1) + 1, sum_windows, &sum);
+    return;
+  }
   for (int64_t py = 0; py < s->stride; py++)
     for (int64_t px = 0; px < s->stride; px++)
       conv2d_phase(job, out, dy, kernel, s, py, px);

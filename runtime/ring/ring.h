@@ -69,6 +69,9 @@ typedef struct TfeRing {
   void (*panel_fixed)(const TfePanel *product);
   /* rows of n words each, ldo and ldi words apart */
   void (*copy)(uint64_t *out, int64_t ldo, const uint64_t *in, int64_t ldi, int64_t rows, int64_t n);
+  /* the same, to what is there, modulo the ring that has these bits */
+  void (*add)(uint64_t *out, int64_t ldo, const uint64_t *in, int64_t ldi, int64_t rows, int64_t n,
+              uint64_t mask);
   const TfePacked *const *packed; /* the first one that pays is taken; NULL behind the last */
 } TfeRing;
 

@@ -326,5 +326,6 @@ static const TfePacked narrow = {COLUMNS,         UNIT,       NARROW * 2 * TILE_
 
 static const TfePacked *const packed[] = {&narrow, &wide, &tfe_packed_ifma, NULL};
 const TfeRing tfe_ring_amx = {
-    "amx", TFE_AVX512_COLUMNS, tfe_avx512_panel, tfe_avx512_panel_fixed, tfe_avx512_copy, packed};
+    "amx", TFE_AVX512_COLUMNS, tfe_avx512_panel, tfe_avx512_panel_fixed, tfe_avx512_copy, tfe_avx512_add,
+    packed};
 #endif

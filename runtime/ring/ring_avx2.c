@@ -171,6 +171,21 @@ static void copy(uint64_t *out, int64_t ldo, const uint64_t *in, int64_t ldi, in
   }
 }
 
+static void add(uint64_t *out, int64_t ldo, const uint64_t *in, int64_t ldi, int64_t rows, int64_t n,
+                uint64_t mask) {
+  __m256i bits = _mm256_set1_epi64x((int64_t)mask), rest = first_lanes(n % 4);
+  for (; rows > 0; rows--, out += ldo, in += ldi)
+    for (int64_t j = 0; j < n; j += 4) {
+      bool whole = n - j >= 4;
+      __m256i sum = _mm256_add_epi64(load(out + j, whole, rest), load(in + j, whole, rest));
+      sum = _mm256_and_si256(sum, bits);
+      if (whole)
+        _mm256_storeu_si256((void *)(out + j), sum);
+      else
+        _mm256_maskstore_epi64((void *)(out + j), rest, sum);
+    }
+}
+
 /* -- b packed: of each row of four columns, the words and the words with their halves swapped --------------- */
 
 enum { PACKED_ROW = 8, PACKED_DEPTH = 256 };
@@ -235,5 +250,5 @@ static bool pays(int64_t m, int64_t k, int64_t n, int64_t bits) {
 
 static const TfePacked packed_words = {COLUMNS, 1, PACKED_ROW * 8, PACKED_DEPTH, pack, multiply, pays};
 static const TfePacked *const packed[] = {&packed_words, NULL};
-const TfeRing tfe_ring_avx2 = {"avx2", COLUMNS, panel, panel_fixed, copy, packed};
+const TfeRing tfe_ring_avx2 = {"avx2", COLUMNS, panel, panel_fixed, copy, add, packed};
 #endif

@@ -181,6 +181,18 @@ void tfe_avx512_copy(uint64_t *out, int64_t ldo, const uint64_t *in, int64_t ldi
   }
 }
 
-const TfeRing tfe_ring_avx512 = {"avx512",        COLUMNS, tfe_avx512_panel, tfe_avx512_panel_fixed,
-                                 tfe_avx512_copy, NULL};
+void tfe_avx512_add(uint64_t *out, int64_t ldo, const uint64_t *in, int64_t ldi, int64_t rows, int64_t n,
+                    uint64_t mask) {
+  __m512i bits = _mm512_set1_epi64((int64_t)mask);
+  for (; rows > 0; rows--, out += ldo, in += ldi)
+    for (int64_t j = 0; j < n; j += 8) {
+      __mmask8 some = n - j < 8 ? lanes_of(n - j, 1) : 0xff;
+      __m512i sum =
+          _mm512_add_epi64(_mm512_maskz_loadu_epi64(some, out + j), _mm512_maskz_loadu_epi64(some, in + j));
+      _mm512_mask_storeu_epi64(out + j, some, _mm512_and_si512(sum, bits));
+    }
+}
+
+const TfeRing tfe_ring_avx512 = {
+    "avx512", COLUMNS, tfe_avx512_panel, tfe_avx512_panel_fixed, tfe_avx512_copy, tfe_avx512_add, NULL};
 #endif

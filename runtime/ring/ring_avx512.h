@@ -14,6 +14,8 @@ enum { TFE_AVX512_COLUMNS = 24 };
 void tfe_avx512_panel(const TfePanel *product);
 void tfe_avx512_panel_fixed(const TfePanel *product);
 void tfe_avx512_copy(uint64_t *out, int64_t ldo, const uint64_t *in, int64_t ldi, int64_t rows, int64_t n);
+void tfe_avx512_add(uint64_t *out, int64_t ldo, const uint64_t *in, int64_t ldi, int64_t rows, int64_t n,
+                    uint64_t mask);
 
 /* With IFMA and VNNI, for rings of any bits. */
 extern const TfePacked tfe_packed_ifma;

@@ -89,4 +89,11 @@ static void copy(uint64_t *out, int64_t ldo, const uint64_t *in, int64_t ldi, in
     memcpy(out, in, (size_t)n * sizeof *out);
 }
 
-const TfeRing tfe_ring_c = {"c", 6, panel, panel_fixed, copy, NULL};
+static void add(uint64_t *out, int64_t ldo, const uint64_t *in, int64_t ldi, int64_t rows, int64_t n,
+                uint64_t mask) {
+  for (; rows > 0; rows--, out += ldo, in += ldi)
+    for (int64_t j = 0; j < n; j++)
+      out[j] = (out[j] + in[j]) & mask;
+}
+
+const TfeRing tfe_ring_c = {"c", 6, panel, panel_fixed, copy, add, NULL};

@@ -16,28 +16,45 @@ void NAME(naive_matmul_, NAIVE)(uint64_t *restrict out, const uint64_t *restrict
         out[i * n + j] += a[i * k + p] * b[p * n + j];
 }
 
-/* One output position: every tap that lies inside, channel by channel. */
-static void position(uint64_t *restrict out, const uint64_t *restrict x, const uint64_t *restrict kernel,
+/* One output position: every tap that lies inside, channel by channel. y += x kernel, or x += y kernel, or
+ * kernel += x y. */
+static void position(NaiveConv what, uint64_t *restrict y, uint64_t *restrict x, uint64_t *restrict kernel,
                      const int64_t *dims, int64_t top, int64_t left) {
   int64_t h = dims[1], w = dims[2], ci = dims[3], kh = dims[4], kw = dims[5], co = dims[6];
-  for (int64_t y = 0; y < kh; y++)
-    for (int64_t z = 0; z < kw; z++) {
-      if (top + y < 0 || top + y >= h || left + z < 0 || left + z >= w)
+  for (int64_t i = 0; i < kh; i++)
+    for (int64_t j = 0; j < kw; j++) {
+      if (top + i < 0 || top + i >= h || left + j < 0 || left + j >= w)
         continue;
-      for (int64_t c = 0; c < ci; c++)
-        for (int64_t j = 0; j < co; j++)
-          out[j] += x[((top + y) * w + left + z) * ci + c] * kernel[((y * kw + z) * ci + c) * co + j];
+      for (int64_t c = 0; c < ci; c++) {
+        uint64_t *px = x + ((top + i) * w + left + j) * ci + c, *pk = kernel + ((i * kw + j) * ci + c) * co,
+                 sum = 0;
+        if (what == NAIVE_CONV)
+          for (int64_t o = 0; o < co; o++)
+            y[o] += *px * pk[o];
+        else if (what == NAIVE_CONV_KERNEL)
+          for (int64_t o = 0; o < co; o++)
+            pk[o] += *px * y[o];
+        else
+          for (int64_t o = 0; o < co; o++)
+            sum += y[o] * pk[o];
+        if (what == NAIVE_CONV_INPUT)
+          *px += sum;
+      }
     }
 }
 
-void NAME(naive_conv2d_, NAIVE)(uint64_t *restrict out, const uint64_t *restrict x,
-                                const uint64_t *restrict kernel, const int64_t *dims) {
-  int64_t h = dims[1], w = dims[2], co = dims[6], pad = dims[7], stride = dims[8];
+void NAME(naive_conv2d_, NAIVE)(NaiveConv what, uint64_t *y, uint64_t *x, uint64_t *kernel,
+                                const int64_t *dims) {
+  int64_t h = dims[1], w = dims[2], ci = dims[3], co = dims[6], pad = dims[7], stride = dims[8];
   int64_t ho = (h + 2 * pad - dims[4]) / stride + 1, wo = (w + 2 * pad - dims[5]) / stride + 1;
-  memset(out, 0, (size_t)(dims[0] * ho * wo * co) * sizeof *out);
+  uint64_t *out = what == NAIVE_CONV ? y : what == NAIVE_CONV_INPUT ? x : kernel;
+  int64_t count = what == NAIVE_CONV         ? dims[0] * ho * wo * co
+                  : what == NAIVE_CONV_INPUT ? dims[0] * h * w * ci
+                                             : dims[4] * dims[5] * ci * co;
+  memset(out, 0, (size_t)count * sizeof *out);
   for (int64_t n = 0; n < dims[0]; n++)
     for (int64_t i = 0; i < ho; i++)
       for (int64_t j = 0; j < wo; j++)
-        position(out + ((n * ho + i) * wo + j) * co, x + n * h * w * dims[3], kernel, dims, i * stride - pad,
+        position(what, y + ((n * ho + i) * wo + j) * co, x + n * h * w * ci, kernel, dims, i * stride - pad,
                  j * stride - pad);
 }

@@ -307,6 +307,38 @@ static void test_conv2d(void **unused) {
     check_convolutions(cases[t], t);
 }
 
+/* Added to what is there and subtracted from it, in rings of some bits. */
+static void test_conv2d_modes(void **unused) {
+  (void)unused;
+  static const int64_t dims[][9] = {
+      {2, 9, 8, 3, 3, 3, 7, 1, 2}, {3, 7, 7, 16, 5, 5, 20, 2, 1}, {1, 5, 5, 1, 3, 3, 2, 0, 1}};
+  static const int64_t bits[] = {64, 24, 1};
+  for (size_t t = 0; t < 9; t++)
+    for (TfeCpu cpu = TFE_CPU_C; cpu <= tfe_cpu_best(); cpu++) {
+      Convolution c = new_convolution(dims[t / 3]);
+      uint64_t mask = ~UINT64_C(0) >> (64 - bits[t % 3]);
+      for (int what = X; what <= Y; what++) {
+        static const TfeConv conv[3] = {TFE_CONV_INPUT, TFE_CONV_KERNEL, TFE_CONV};
+        int a = what == X ? Y : X, b = what == K ? Y : K;
+        uint64_t *set = new_words(c.size[what]), *add = new_words(c.size[what]),
+                 *old = new_words(c.size[what]);
+        for (int64_t i = 0; i < c.size[what]; i++)
+          add[i] = old[i] &= mask;
+        for (TfeMode mode = TFE_ADD; mode <= TFE_SUBTRACT; mode++) {
+          tfe_ring_conv2d(tfe_ring_of(cpu), conv[what], set, c.words[a], c.words[b], c.dims, 64, TFE_SET);
+          tfe_ring_conv2d(tfe_ring_of(cpu), conv[what], add, c.words[a], c.words[b], c.dims, bits[t % 3],
+                          mode);
+          for (int64_t i = 0; i < c.size[what]; i++) {
+            assert_int_equal(add[i], (mode == TFE_ADD ? old[i] + set[i] : old[i] - set[i]) & mask);
+            add[i] = old[i];
+          }
+        }
+        free(set), free(add), free(old);
+      }
+      free_convolution(&c);
+    }
+}
+
 static void test_narrow_rings(void **unused) {
   (void)unused;
   static const int64_t bits[] = {1, 8, 24, 40, 63, 64};
@@ -350,11 +382,11 @@ static void test_signed_and_real(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_small_shapes),    cmocka_unit_test(test_larger_shapes),
-      cmocka_unit_test(test_packed_kernels),  cmocka_unit_test(test_fixed_operand),
-      cmocka_unit_test(test_empty),           cmocka_unit_test(test_unaligned),
-      cmocka_unit_test(test_conv2d),          cmocka_unit_test(test_narrow_rings),
-      cmocka_unit_test(test_signed_and_real),
+      cmocka_unit_test(test_small_shapes),   cmocka_unit_test(test_larger_shapes),
+      cmocka_unit_test(test_packed_kernels), cmocka_unit_test(test_fixed_operand),
+      cmocka_unit_test(test_empty),          cmocka_unit_test(test_unaligned),
+      cmocka_unit_test(test_conv2d),         cmocka_unit_test(test_conv2d_modes),
+      cmocka_unit_test(test_narrow_rings),   cmocka_unit_test(test_signed_and_real),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
