@@ -604,6 +604,8 @@ static void make_windows(const WindowSum *w, int64_t q, int64_t rows, uint64_t *
   job.out = (Out){.data = windows, .down = job.n, .rows = 1, .columns = rows};
   if (job.mode == TFE_SUBTRACT)
     memset(windows, 0, (size_t)(rows * job.n) * sizeof *windows);
+  else
+    job.mode = TFE_SET;
   int64_t depth = depth_of(&job);
   for (int64_t p = 0; p < job.k; p += depth)
     block_product(&job, 0, rows, 0, job.n, p, least(depth, job.k - p));
