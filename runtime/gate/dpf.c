@@ -17,7 +17,8 @@
 #include "dpf_batch.h"
 #include "tree.h"
 
-enum { BATCH = TREE_BATCH };
+/* Keys or walks at a time, and those that are worth a thread. */
+enum { BATCH = TREE_BATCH, KEY_GRAIN = 256, WALK_GRAIN = 1024 };
 
 static DpfShape shape_of(int64_t bits) {
   assert(bits >= 1 && bits <= 64);
@@ -75,19 +76,19 @@ static void correct_level(TreePair *g, int64_t i, uint64_t a, int64_t level, Dpf
   words[shape.words - 1] |= t_right << level;
 }
 
-static void key_batch(const TfeHash *hash, const TfeHashKey *key, TreePair *g, uint64_t *words,
-                      const uint64_t *alpha, const uint64_t *root0, const uint64_t *root1, int64_t n,
-                      DpfShape shape) {
+static void key_batch(const TfeHash *hash, const TfeHashKey *key, TreePair *g, const DpfKeys *keys,
+                      int64_t first, int64_t n, DpfShape shape) {
+  uint64_t *words = keys->words + first * shape.words;
   int64_t last = shape.levels - 1;
   for (int64_t i = 0; i < n; i++) {
-    g->node[0][i] = tree_root(root0 + 2 * i, 0);
-    g->node[1][i] = tree_root(root1 + 2 * i, 1);
+    for (int party = 0; party < 2; party++)
+      g->node[party][i] = tree_root(keys->root[party] + 2 * (first + i), (uint64_t)party);
     words[(i + 1) * shape.words - 1] = 0;
   }
   for (int64_t level = 0; level <= last; level++) {
     tree_grow(hash, key, g, n);
     for (int64_t i = 0; i < n; i++) {
-      uint64_t number = alpha[i] & shape.mask, a = direction(shape, number, level);
+      uint64_t number = keys->alpha[first + i] & shape.mask, a = direction(shape, number, level);
       if (level < last)
         correct_level(g, i, a, level, shape, words + i * shape.words);
       else
@@ -96,17 +97,38 @@ static void key_batch(const TfeHash *hash, const TfeHashKey *key, TreePair *g, u
   }
 }
 
+static void key_batches(const TfeHash *hash, const TfeHashKey *key, const DpfKeys *keys, int64_t from,
+                        int64_t to, DpfShape shape) {
+  TreePair grown;
+  for (int64_t i = from; i < to; i += BATCH)
+    key_batch(hash, key, &grown, keys, i, to - i < BATCH ? to - i : BATCH, shape);
+  OPENSSL_cleanse(&grown, sizeof grown);
+}
+
+/* What a thread takes of all keys of a call, it makes in batches. */
+typedef struct KeyJob {
+  const TfeHash *hash;
+  const uint8_t *key;
+  DpfKeys all;
+  DpfShape shape;
+} KeyJob;
+
+static void key_some(void *data, int64_t from, int64_t to) {
+  const KeyJob *job = data;
+  const TfeDpfBatch *batch = batch_of(job->hash);
+  TfeHashKey key;
+  job->hash->start(&key, job->key);
+  if (batch)
+    batch->key(&key, &job->all, from, to - from, job->shape);
+  else
+    key_batches(job->hash, &key, &job->all, from, to, job->shape);
+  job->hash->stop(&key);
+}
+
 void tfe_dpf_key_with(const TfeHash *hash, const uint8_t bytes[16], uint64_t *words, const uint64_t *alpha,
                       const uint64_t *root0, const uint64_t *root1, int64_t n, int64_t bits) {
-  DpfShape shape = shape_of(bits);
-  TfeHashKey key;
-  TreePair grown;
-  hash->start(&key, bytes);
-  for (int64_t i = 0; i < n; i += BATCH)
-    key_batch(hash, &key, &grown, words + i * shape.words, alpha + i, root0 + 2 * i, root1 + 2 * i,
-              n - i < BATCH ? n - i : BATCH, shape);
-  hash->stop(&key);
-  OPENSSL_cleanse(&grown, sizeof grown);
+  KeyJob job = {hash, bytes, {words, alpha, {root0, root1}}, shape_of(bits)};
+  tfe_pool_run(n, KEY_GRAIN, key_some, &job);
 }
 
 /* -- evaluation ------------------------------------------------------------------------------------------ */
@@ -165,55 +187,53 @@ static uint64_t point_of(const Walk *w, int64_t i, uint64_t number) {
   return w->node[i].w[number >> 6 & 1] >> (number & 63) & 1;
 }
 
-/* All walks of one call: what a thread takes of them, it does in batches. */
-typedef struct Walks {
+/* What a thread takes of all walks of a call, it does in batches. */
+typedef struct WalkJob {
   const TfeHash *hash;
   const uint8_t *key;
   DpfWalks all;
   DpfShape shape;
   bool point; /* not a prefix */
-} Walks;
+} WalkJob;
 
-static void walk_with(const Walks *w, const TfeHashKey *key, int64_t from, int64_t to) {
+static void walk_batches(const WalkJob *job, const TfeHashKey *key, int64_t from, int64_t to) {
   Walk walk;
   for (int64_t first = from; first < to; first += BATCH) {
     int64_t part = to - first < BATCH ? to - first : BATCH;
-    walk_batch(w->hash, key, &walk, &w->all, first, part, w->shape);
+    walk_batch(job->hash, key, &walk, &job->all, first, part, job->shape);
     for (int64_t i = 0; i < part; i++) {
-      uint64_t number = w->all.x[first + i] & w->shape.mask;
-      w->all.out[first + i] = w->point ? point_of(&walk, i, number) : prefix_of(&walk, i, number, w->shape);
+      uint64_t number = job->all.x[first + i] & job->shape.mask;
+      job->all.out[first + i] =
+          job->point ? point_of(&walk, i, number) : prefix_of(&walk, i, number, job->shape);
     }
   }
   OPENSSL_cleanse(&walk, sizeof walk);
 }
 
 static void walk_some(void *data, int64_t from, int64_t to) {
-  const Walks *w = data;
-  const TfeDpfBatch *batch = batch_of(w->hash);
+  const WalkJob *job = data;
+  const TfeDpfBatch *batch = batch_of(job->hash);
   TfeHashKey key;
-  w->hash->start(&key, w->key);
+  job->hash->start(&key, job->key);
   if (batch)
-    (w->point ? batch->point : batch->eval)(&key, &w->all, from, to - from, w->shape);
+    (job->point ? batch->point : batch->eval)(&key, &job->all, from, to - from, job->shape);
   else
-    walk_with(w, &key, from, to);
-  w->hash->stop(&key);
+    walk_batches(job, &key, from, to);
+  job->hash->stop(&key);
 }
-
-/* Walks that are worth a thread. */
-enum { GRAIN = 1024 };
 
 void tfe_dpf_eval_with(const TfeHash *hash, const uint8_t key[16], uint64_t *out, const uint64_t *x,
                        const uint64_t *root, const uint64_t *words, int64_t n, int64_t points, int64_t bits,
                        int64_t role) {
-  Walks w = {hash, key, {out, x, root, words, points, (uint64_t)role & 1}, shape_of(bits), false};
-  tfe_pool_run(n * points, GRAIN, walk_some, &w);
+  WalkJob job = {hash, key, {out, x, root, words, points, (uint64_t)role & 1}, shape_of(bits), false};
+  tfe_pool_run(n * points, WALK_GRAIN, walk_some, &job);
 }
 
 void tfe_dpf_point_with(const TfeHash *hash, const uint8_t key[16], uint64_t *out, const uint64_t *x,
                         const uint64_t *root, const uint64_t *words, int64_t n, int64_t points, int64_t bits,
                         int64_t role) {
-  Walks w = {hash, key, {out, x, root, words, points, (uint64_t)role & 1}, shape_of(bits), true};
-  tfe_pool_run(n * points, GRAIN, walk_some, &w);
+  WalkJob job = {hash, key, {out, x, root, words, points, (uint64_t)role & 1}, shape_of(bits), true};
+  tfe_pool_run(n * points, WALK_GRAIN, walk_some, &job);
 }
 
 /* -- ABI ------------------------------------------------------------------------------------------------- */

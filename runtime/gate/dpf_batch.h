@@ -15,7 +15,7 @@ typedef struct DpfShape {
   uint64_t mask;  /* of a number */
 } DpfShape;
 
-/* Walks first .. first + n - 1: walk i is that of number x[i], with the key i / points. */
+/* Walk i is that of number x[i], with the key i / points. */
 typedef struct DpfWalks {
   uint64_t *out;
   const uint64_t *x, *root, *words;
@@ -23,7 +23,15 @@ typedef struct DpfWalks {
   uint64_t role;
 } DpfWalks;
 
+/* Key i is words[i, W], for alpha[i] and the two roots. */
+typedef struct DpfKeys {
+  uint64_t *words;
+  const uint64_t *alpha, *root[2];
+} DpfKeys;
+
+/* Walks, or keys, first .. first + n - 1. */
 typedef struct TfeDpfBatch {
+  void (*key)(const TfeHashKey *key, const DpfKeys *keys, int64_t first, int64_t n, DpfShape shape);
   void (*eval)(const TfeHashKey *key, const DpfWalks *walks, int64_t first, int64_t n, DpfShape shape);
   void (*point)(const TfeHashKey *key, const DpfWalks *walks, int64_t first, int64_t n, DpfShape shape);
 } TfeDpfBatch;

@@ -16,14 +16,6 @@
 
 enum { VECTORS = 8, LANES = 4, WALKS = VECTORS * LANES };
 
-typedef struct Walk {
-  __m512i node[VECTORS];
-  __m512i parity[VECTORS];           /* in bit 0 of the low words */
-  __m512i x[VECTORS], turn[VECTORS]; /* both words: the number; its bits that differ from the one above */
-  __m512i right[VECTORS]; /* control corrections of the right children, that of this level in bit 0 */
-  const uint64_t *row[VECTORS][LANES];
-} Walk;
-
 /* `low` in the low word of each lane. */
 INLINE __m512i in_low(int64_t low) {
   return _mm512_set_epi64(0, low, 0, low, 0, low, 0, low);
@@ -35,6 +27,11 @@ INLINE __m512i load_lanes(const uint64_t *const at[LANES], int64_t offset) {
   a = _mm512_mask_broadcast_i64x2(a, 0x0c, _mm_loadu_si128((const void *)(at[1] + offset)));
   a = _mm512_mask_broadcast_i64x2(a, 0x30, _mm_loadu_si128((const void *)(at[2] + offset)));
   return _mm512_mask_broadcast_i64x2(a, 0xc0, _mm_loadu_si128((const void *)(at[3] + offset)));
+}
+
+INLINE void load_keys(__m512i keys[11], const TfeHashKey *key) {
+  for (int i = 0; i < 11; i++)
+    keys[i] = _mm512_broadcast_i32x4(_mm_load_si128((const void *)&key->rounds[i]));
 }
 
 /* H without its last addition of s, for all vectors. */
@@ -50,6 +47,27 @@ INLINE void rounds(const __m512i keys[11], __m512i x[VECTORS]) {
     x[v] = _mm512_aesenclast_epi128(x[v], keys[10]);
 }
 
+/* Lanes whose node has its control bit set. */
+INLINE __mmask8 control_of(__m512i node) {
+  return _mm512_test_epi64_mask(_mm512_unpacklo_epi64(node, node), _mm512_set1_epi64(1));
+}
+
+/* The control bit of a, the rest of b. */
+INLINE __m512i with_control(__m512i b, __m512i a) {
+  const __m512i one = in_low(1);
+  return _mm512_or_si512(_mm512_andnot_si512(one, b), _mm512_and_si512(a, one));
+}
+
+/* -- evaluation ------------------------------------------------------------------------------------------ */
+
+typedef struct Walk {
+  __m512i node[VECTORS];
+  __m512i parity[VECTORS];           /* in bit 0 of the low words */
+  __m512i x[VECTORS], turn[VECTORS]; /* both words: the number; its bits that differ from the one above */
+  __m512i right[VECTORS]; /* control corrections of the right children, that of this level in bit 0 */
+  const uint64_t *row[VECTORS][LANES];
+} Walk;
+
 /* One level of all walks. `bit` is its direction bit in a number. */
 INLINE void walk_level(Walk *w, const __m512i keys[11], __m512i bit, int64_t level, bool leaf) {
   const __m512i one = in_low(1), two = in_low(2);
@@ -58,12 +76,10 @@ INLINE void walk_level(Walk *w, const __m512i keys[11], __m512i bit, int64_t lev
   for (int v = 0; v < VECTORS; v++) {
     __m512i node = w->node[v], correction = load_lanes(w->row[v], 2 * level);
     __mmask8 d = _mm512_test_epi64_mask(w->x[v], bit), turn = _mm512_test_epi64_mask(w->turn[v], bit);
-    __mmask8 control = _mm512_test_epi64_mask(_mm512_unpacklo_epi64(node, node), _mm512_set1_epi64(1));
+    __mmask8 control = control_of(node);
     w->parity[v] = _mm512_mask_xor_epi64(w->parity[v], turn, w->parity[v], node);
     if (!leaf) {
-      __m512i of_right =
-          _mm512_or_si512(_mm512_andnot_si512(one, correction), _mm512_and_si512(w->right[v], one));
-      correction = _mm512_mask_mov_epi64(correction, d, of_right);
+      correction = _mm512_mask_mov_epi64(correction, d, with_control(correction, w->right[v]));
       w->right[v] = _mm512_srli_epi64(w->right[v], 1);
     }
     __m512i child = _mm512_andnot_si512(one, node);
@@ -153,8 +169,7 @@ INLINE void walk_all(const TfeHashKey *key, const DpfWalks *all, int64_t first, 
                      bool prefix) {
   __m512i keys[11];
   Walk w;
-  for (int i = 0; i < 11; i++)
-    keys[i] = _mm512_broadcast_i32x4(_mm_load_si128((const void *)&key->rounds[i]));
+  load_keys(keys, key);
   for (int64_t end = first + n; first < end; first += WALKS) {
     int64_t part = end - first < WALKS ? end - first : WALKS, level = 0;
     __m512i bit = _mm512_set1_epi64((int64_t)(UINT64_C(1) << (shape.depth - 1)));
@@ -178,5 +193,125 @@ static void point(const TfeHashKey *key, const DpfWalks *walks, int64_t first, i
   walk_all(key, walks, first, n, shape, false);
 }
 
-const TfeDpfBatch tfe_dpf_vaes = {eval, point};
+/* -- generation ------------------------------------------------------------------------------------------ */
+
+/* Key 4 g + l has lane l of group g. */
+enum { GROUPS = VECTORS / 4, KEYS = GROUPS * LANES, MOST_WORDS = 117 };
+
+typedef struct Making {
+  __m512i node[GROUPS][2]; /* [party] */
+  __m512i alpha[GROUPS];   /* in both words */
+  __m512i right[GROUPS];   /* control corrections of the right children, in the low words */
+  uint64_t *row[GROUPS][LANES];
+  uint64_t spare[MOST_WORDS]; /* for lanes without a key; tfe_dpf_words(64) */
+} Making;
+
+INLINE void store_lanes(uint64_t *const at[LANES], int64_t offset, __m512i a) {
+  _mm_storeu_si128((void *)(at[0] + offset), _mm512_castsi512_si128(a));
+  _mm_storeu_si128((void *)(at[1] + offset), _mm512_extracti64x2_epi64(a, 1));
+  _mm_storeu_si128((void *)(at[2] + offset), _mm512_extracti64x2_epi64(a, 2));
+  _mm_storeu_si128((void *)(at[3] + offset), _mm512_extracti64x2_epi64(a, 3));
+}
+
+/* Lanes without a key make the last one once more. */
+INLINE void make_start(Making *m, const DpfKeys *all, int64_t first, int64_t n, DpfShape shape) {
+  const uint64_t *root[2][LANES];
+  int64_t alpha[LANES];
+  for (int g = 0; g < GROUPS; g++) {
+    for (int lane = 0; lane < LANES; lane++) {
+      int64_t i = 4 * g + lane, key = first + (i < n ? i : n - 1);
+      m->row[g][lane] = i < n ? all->words + key * shape.words : m->spare;
+      alpha[lane] = (int64_t)(all->alpha[key] & shape.mask);
+      for (int party = 0; party < 2; party++)
+        root[party][lane] = all->root[party] + 2 * key;
+    }
+    m->alpha[g] =
+        _mm512_set_epi64(alpha[3], alpha[3], alpha[2], alpha[2], alpha[1], alpha[1], alpha[0], alpha[0]);
+    m->node[g][0] = with_control(load_lanes(root[0], 0), _mm512_setzero_si512());
+    m->node[g][1] = with_control(load_lanes(root[1], 0), in_low(1));
+    m->right[g] = _mm512_setzero_si512();
+  }
+}
+
+/* The hashed children: of group g, in direction d, of party p at 4 g + 2 d + p. */
+INLINE void grow(const Making *m, const __m512i keys[11], __m512i child[VECTORS]) {
+  __m512i s[VECTORS];
+#pragma GCC unroll 8
+  for (int v = 0; v < VECTORS; v++) {
+    s[v] = _mm512_andnot_si512(in_low(1), m->node[v / 4][v & 1]);
+    if (v & 2)
+      s[v] = _mm512_xor_si512(s[v], in_low(2));
+    child[v] = _mm512_xor_si512(s[v], keys[0]);
+  }
+  rounds(keys, child);
+#pragma GCC unroll 8
+  for (int v = 0; v < VECTORS; v++)
+    child[v] = _mm512_xor_si512(child[v], s[v]);
+}
+
+/* tree_descend of tree.h. `bit` is the level's direction bit in a number, `at` its bit in the last word. */
+INLINE void correct_level(Making *m, int g, const __m512i child[4], __m512i bit, __m512i at, int64_t level) {
+  const __m512i one = in_low(1);
+  __m512i left = _mm512_xor_si512(child[0], child[1]), right = _mm512_xor_si512(child[2], child[3]);
+  __mmask8 a = _mm512_test_epi64_mask(m->alpha[g], bit);
+  __m512i t_left = _mm512_mask_mov_epi64(_mm512_xor_si512(left, one), a, left);
+  __m512i t_right = _mm512_mask_xor_epi64(right, a, right, one);
+  __m512i seed = with_control(_mm512_mask_mov_epi64(right, a, left), t_left);
+  __m512i kept = _mm512_mask_mov_epi64(seed, a, with_control(seed, t_right));
+  store_lanes(m->row[g], 2 * level, seed);
+  m->right[g] = _mm512_mask_or_epi64(m->right[g], _mm512_test_epi64_mask(t_right, one), m->right[g], at);
+  for (int party = 0; party < 2; party++) {
+    __m512i hashed = _mm512_mask_mov_epi64(child[party], a, child[2 + party]);
+    m->node[g][party] = _mm512_mask_xor_epi64(hashed, control_of(m->node[g][party]), hashed, kept);
+  }
+}
+
+/* The last level: a one at alpha's bit of the leaf on its side. */
+INLINE void correct_leaf(Making *m, int g, const __m512i child[4], int64_t level) {
+  __m512i left = _mm512_xor_si512(child[0], child[1]), right = _mm512_xor_si512(child[2], child[3]);
+  __m512i alpha = m->alpha[g];
+  __mmask8 a = _mm512_test_epi64_mask(alpha, _mm512_set1_epi64(1 << DPF_LEAF_BITS));
+  __mmask8 low_words = 0x55, word = low_words ^ _mm512_test_epi64_mask(alpha, _mm512_set1_epi64(64));
+  __m512i unit =
+      _mm512_maskz_sllv_epi64(word, _mm512_set1_epi64(1), _mm512_and_si512(alpha, _mm512_set1_epi64(63)));
+  store_lanes(m->row[g], 2 * level, _mm512_xor_si512(left, _mm512_maskz_mov_epi64((__mmask8)~a, unit)));
+  store_lanes(m->row[g], 2 * level + 2, _mm512_xor_si512(right, _mm512_maskz_mov_epi64(a, unit)));
+}
+
+INLINE void make_end(const Making *m, DpfShape shape) {
+  uint64_t controls[8];
+  for (int g = 0; g < GROUPS; g++) {
+    _mm512_storeu_si512(controls, m->right[g]);
+    for (int lane = 0; lane < LANES; lane++)
+      m->row[g][lane][shape.words - 1] = controls[2 * lane];
+  }
+  OPENSSL_cleanse(controls, sizeof controls);
+}
+
+static void key(const TfeHashKey *hash_key, const DpfKeys *all, int64_t first, int64_t n, DpfShape shape) {
+  __m512i keys[11], child[VECTORS];
+  Making m;
+  load_keys(keys, hash_key);
+  for (int64_t end = first + n; first < end; first += KEYS) {
+    __m512i bit = _mm512_set1_epi64((int64_t)(UINT64_C(1) << (shape.depth - 1))), at = _mm512_set1_epi64(1);
+    int64_t level = 0;
+    make_start(&m, all, first, end - first, shape);
+    for (; level < shape.levels - 1; level++) {
+      grow(&m, keys, child);
+      for (int g = 0; g < GROUPS; g++)
+        correct_level(&m, g, child + 4 * g, bit, at, level);
+      bit = _mm512_srli_epi64(bit, 1);
+      at = _mm512_slli_epi64(at, 1);
+    }
+    grow(&m, keys, child);
+    for (int g = 0; g < GROUPS; g++)
+      correct_leaf(&m, g, child + 4 * g, level);
+    if (level > 0)
+      make_end(&m, shape);
+  }
+  OPENSSL_cleanse(&m, sizeof m);
+  OPENSSL_cleanse(child, sizeof child);
+}
+
+const TfeDpfBatch tfe_dpf_vaes = {key, eval, point};
 #endif
