@@ -16,6 +16,7 @@
 
 #include "../include/abi.h"
 #include "csv.h"
+#include "idx.h"
 #include "literal.h"
 #include "npy.h"
 #include "npz.h"
@@ -92,19 +93,33 @@ static TfeFormat format_of(const char *path, const TfeBuffer *file) {
     return TFE_FORMAT_NPZ;
   if (has_ending(path, ".csv"))
     return TFE_FORMAT_CSV;
+  if (tfe_idx_is(file->data, file->size) || tfe_idx_is_packed(file->data, file->size))
+    return TFE_FORMAT_IDX;
   return begins(file, "\x93NUMPY", 6) ? TFE_FORMAT_NPY
          : begins(file, "PK\3\4", 4)  ? TFE_FORMAT_NPZ
                                       : TFE_FORMAT_CSV;
+}
+
+static TfeStatus rows_refused(TfeCtx *ctx, const TfeWant *want) {
+  TfeStatus status =
+      tfe_fail(ctx, TFE_USAGE, "rows can be chosen from IDX files only, and %s is none", want->path);
+  tfe_reader_note(ctx, want);
+  tfe_help(ctx, "give a file that holds just these rows");
+  return status;
 }
 
 static TfeStatus read_field(TfeCtx *ctx, const TfeInput *input, int64_t slot, const char *path,
                             const TfeBuffer *file) {
   TfeWant want = want_of(ctx, input, slot, path);
   TfeSlotState *state = state_of(ctx, slot);
+  TfeFormat format = format_of(path, file);
+  if (format != TFE_FORMAT_IDX && input->rows.to > 0)
+    return rows_refused(ctx, &want);
   TRY(tfe_alloc(ctx, data_bytes(want.slot), &state->data));
-  switch (format_of(path, file)) {
+  switch (format) {
   case TFE_FORMAT_NPY: TRY(tfe_npy_read(ctx, &want, file->data, file->size, state->data)); break;
   case TFE_FORMAT_NPZ: TRY(tfe_npz_read(ctx, &want, file->data, file->size, state->data)); break;
+  case TFE_FORMAT_IDX: TRY(tfe_idx_read(ctx, &want, input->rows, file->data, file->size, state->data)); break;
   default: TRY(tfe_csv_read(ctx, &want, file->data, file->size, state->data));
   }
   return tfe_reader_range(ctx, &want, state->data);
@@ -367,6 +382,23 @@ static TfeStatus find_default(TfeCtx *ctx, TfeInput *input) {
   return status;
 }
 
+/* Takes "[A:B]" off the end of a file name. */
+static TfeStatus take_rows(TfeCtx *ctx, TfeInput *input) {
+  char *open = strrchr((char *)input->binding.data, '[');
+  int end = 0;
+  if (!open ||
+      sscanf(open, "[%18" SCNd64 ":%18" SCNd64 "]%n", &input->rows.from, &input->rows.to, &end) != 2 ||
+      end == 0 || open[end] != 0) {
+    input->rows = (TfeRows){0, 0};
+    return TFE_OK;
+  }
+  if (input->rows.from < 0 || input->rows.to <= input->rows.from)
+    return tfe_fail(ctx, TFE_USAGE, "input `%s`: there are no rows %s", input->name, open);
+  input->binding.size = (size_t)(open - (char *)input->binding.data);
+  *open = 0;
+  return TFE_OK;
+}
+
 TfeStatus tfe_input_bind(TfeCtx *ctx, TfeInput *input, const char *text) {
   TRY(tfe_buffer_text(ctx, &input->binding, text));
   TRY(tfe_buffer_format(ctx, &input->origin, "--input %s=%.60s%s", input->name, text,
@@ -382,6 +414,7 @@ TfeStatus tfe_input_bind(TfeCtx *ctx, TfeInput *input, const char *text) {
     input->source = TFE_SOURCE_LITERAL;
   } else {
     input->source = TFE_SOURCE_FILES;
+    return take_rows(ctx, input);
   }
   return TFE_OK;
 }

@@ -4,7 +4,8 @@
  * Order of use: init, bind_*, check, (the program runs: tfe_input, tfe_more, tfe_output, tfe_print_*),
  * commit, free.
  *
- * Inputs. NAME=FILE.npy, .npz, .csv; NAME=VALUE, a literal as in JSON: 5, true, [[1, 2],
+ * Inputs. NAME=FILE.npy, .npz, .csv, or an IDX file (idx.h), of which NAME=FILE[A:B] takes rows A to B - 1;
+ * NAME=VALUE, a literal as in JSON: 5, true, [[1, 2],
  * [3, 4]]; NAME=- standard input, one JSON value a line; NAME=DIR/ every file of it, in order of name
  * (bytes), each one item; for a struct a directory with FIELD.npy or FIELD.csv, or a directory of .npz
  * files or of such directories. Anything that reads as a literal is one: a file called `5` is `./5`.

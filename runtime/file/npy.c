@@ -5,7 +5,6 @@
 
 #include <endian.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -181,48 +180,12 @@ static TfeStatus npy_header(TfeCtx *ctx, const TfeWant *want, const unsigned cha
   return TFE_OK;
 }
 
-static double half_to_double(uint16_t half) {
-  int exponent = half >> 10 & 31;
-  double fraction = (double)(half & 1023);
-  double value = exponent == 31  ? (fraction > 0 ? (double)NAN : (double)INFINITY)
-                 : exponent == 0 ? ldexp(fraction, -24)
-                                 : ldexp(1024 + fraction, exponent - 25);
-  return half >> 15 ? -value : value;
-}
-
-/* The element's bytes as an integer in our order. */
-static uint64_t npy_load(const unsigned char *at, int size, bool big) {
-  uint16_t two;
-  uint32_t four;
-  uint64_t eight;
-  switch (size) {
-  case 1: return *at;
-  case 2: memcpy(&two, at, 2); return big ? be16toh(two) : le16toh(two);
-  case 4: memcpy(&four, at, 4); return big ? be32toh(four) : le32toh(four);
-  default: memcpy(&eight, at, 8); return big ? be64toh(eight) : le64toh(eight);
-  }
-}
-
-static double npy_real(uint64_t word, int size) {
-  float single;
-  double value;
-  uint32_t low = (uint32_t)word;
-  if (size == 2)
-    return half_to_double((uint16_t)word);
-  if (size == 4) {
-    memcpy(&single, &low, 4);
-    return (double)single;
-  }
-  memcpy(&value, &word, 8);
-  return value;
-}
-
 static TfeStatus npy_element(TfeCtx *ctx, const TfeWant *want, const NpyHeader *h, const unsigned char *at,
                              int64_t index, uint64_t *out) {
-  uint64_t word = npy_load(at, h->size, h->big);
+  uint64_t word = tfe_reader_word(at, h->size, h->big);
   int unused = 64 - 8 * h->size;
   switch (h->kind) {
-  case 'f': return tfe_reader_real(ctx, want, index, npy_real(word, h->size), out);
+  case 'f': return tfe_reader_real(ctx, want, index, tfe_reader_float(word, h->size), out);
   case 'i': return tfe_reader_int(ctx, want, index, (int64_t)(word << unused) >> unused, out);
   case 'b':
     if (word > 1)

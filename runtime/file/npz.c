@@ -6,11 +6,11 @@
 #include "npz.h"
 
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <zlib.h>
 
+#include "inflate.h"
 #include "npy.h"
 
 enum {
@@ -189,49 +189,6 @@ static TfeStatus npz_find(TfeCtx *ctx, const TfeWant *want, Bytes file, Entry *f
 
 /* -- the data -------------------------------------------------------------------------------------------- */
 
-/* zlib's own memory holds file content: it comes from the context and is wiped. Its size stands in front
- * of it. */
-static void *npz_alloc(void *ctx, unsigned items, unsigned size) {
-  size_t bytes = (size_t)items * size + 16;
-  uint64_t *memory = NULL;
-  if (tfe_alloc(ctx, bytes, &memory) != TFE_OK)
-    return NULL;
-  memory[0] = bytes;
-  return memory + 2;
-}
-
-static void npz_release(void *ctx, void *memory) {
-  (void)ctx;
-  uint64_t *start = (uint64_t *)memory - 2;
-  tfe_release(start, (size_t)start[0]);
-}
-
-static uInt npz_chunk(size_t size) {
-  return size > UINT_MAX ? UINT_MAX : (uInt)size;
-}
-
-/* True if `packed` inflates to exactly `size` bytes and is used up. */
-static bool npz_inflate(TfeCtx *ctx, Bytes packed, unsigned char *out, size_t size) {
-  z_stream z = {.zalloc = npz_alloc, .zfree = npz_release, .opaque = ctx};
-  unsigned char none;
-  size_t in_left = packed.size, out_left = size;
-  int state = Z_OK;
-  if (inflateInit2(&z, -MAX_WBITS) != Z_OK)
-    return false;
-  z.next_in = (unsigned char *)(uintptr_t)packed.data; /* zlib does not write there */
-  z.next_out = size > 0 ? out : &none;
-  while (state == Z_OK) {
-    uInt in = npz_chunk(in_left), room = npz_chunk(out_left);
-    z.avail_in = in;
-    z.avail_out = room;
-    state = inflate(&z, Z_NO_FLUSH);
-    in_left -= in - z.avail_in;
-    out_left -= room - z.avail_out;
-  }
-  inflateEnd(&z);
-  return state == Z_STREAM_END && in_left == 0 && out_left == 0;
-}
-
 static bool npz_intact(Bytes data, uint32_t crc) {
   return crc32_z(crc32_z(0, NULL, 0), data.data, data.size) == crc;
 }
@@ -270,7 +227,7 @@ TfeStatus tfe_npz_read(TfeCtx *ctx, const TfeWant *want, const unsigned char *by
   size_t room = entry.size > 0 ? (size_t)entry.size : 1;
   TRY(tfe_alloc(ctx, room, &data));
   TfeStatus status;
-  if (!npz_inflate(ctx, packed, data, (size_t)entry.size))
+  if (!tfe_inflate(ctx, true, packed.data, packed.size, data, (size_t)entry.size))
     status = npz_fail(ctx, want, "its compressed data is damaged");
   else if (!npz_intact((Bytes){data, (size_t)entry.size}, entry.crc))
     status = npz_fail(ctx, want, "an entry's checksum does not hold");

@@ -4,6 +4,7 @@
 #include "reader.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -101,6 +102,41 @@ TfeStatus tfe_reader_shape(TfeCtx *ctx, const TfeWant *want, int64_t rank, const
 }
 
 /* -- elements from binary files -------------------------------------------------------------------------- */
+
+uint64_t tfe_reader_word(const unsigned char *at, int size, bool big) {
+  uint16_t two;
+  uint32_t four;
+  uint64_t eight;
+  switch (size) {
+  case 1: return *at;
+  case 2: memcpy(&two, at, 2); return big ? be16toh(two) : le16toh(two);
+  case 4: memcpy(&four, at, 4); return big ? be32toh(four) : le32toh(four);
+  default: memcpy(&eight, at, 8); return big ? be64toh(eight) : le64toh(eight);
+  }
+}
+
+static double half_to_double(uint16_t half) {
+  int exponent = half >> 10 & 31;
+  double fraction = (double)(half & 1023);
+  double value = exponent == 31  ? (fraction > 0 ? (double)NAN : (double)INFINITY)
+                 : exponent == 0 ? ldexp(fraction, -24)
+                                 : ldexp(1024 + fraction, exponent - 25);
+  return half >> 15 ? -value : value;
+}
+
+double tfe_reader_float(uint64_t word, int size) {
+  float single;
+  double value;
+  uint32_t low = (uint32_t)word;
+  if (size == 2)
+    return half_to_double((uint16_t)word);
+  if (size == 4) {
+    memcpy(&single, &low, 4);
+    return (double)single;
+  }
+  memcpy(&value, &word, 8);
+  return value;
+}
 
 static TfeStatus reader_element_fail(TfeCtx *ctx, const TfeWant *want, TfeStatusCode code, int64_t index,
                                      const char *value, const char *what) {

@@ -1,4 +1,4 @@
-/* What the readers of tensor files (npy, npz, csv, literal) have in common: what the program wants, the
+/* What the readers of tensor files (npy, npz, csv, idx, literal) have in common: what the program wants, the
  * check of the shape, the check of every element, and the form of the messages.
  *
  * All readers work on bytes in memory, trust nothing in them, and write dense row-major 8-byte elements
@@ -23,6 +23,11 @@ typedef struct TfeWant {
   const char *origin; /* "--input x=rows.csv", or "in the working directory" */
 } TfeWant;
 
+/* Rows `from` to `to` - 1 of the first axis; to = 0: all. */
+typedef struct TfeRows {
+  int64_t from, to;
+} TfeRows;
+
 /* Why a piece of text is not an element. */
 typedef enum TfeTextFault {
   TFE_TEXT_FINE,
@@ -42,6 +47,11 @@ bool tfe_reader_product(int64_t rank, const int64_t *dims, int64_t *count);
 TfeStatus tfe_reader_shape(TfeCtx *ctx, const TfeWant *want, int64_t rank, const int64_t *dims) TFE_MUST_USE;
 /* The note under every message about an input: where it came from and where it is declared. */
 void tfe_reader_note(TfeCtx *ctx, const TfeWant *want);
+
+/* The bytes of an element of 1, 2, 4 or 8 bytes as an integer; `big`: the first byte is the highest. */
+uint64_t tfe_reader_word(const unsigned char *at, int size, bool big);
+/* Such an integer as the half, single or double precision number with these bits. */
+double tfe_reader_float(uint64_t word, int size);
 
 /* A number read from a binary file as element `index` (row-major) of the slot. Nothing is rounded. */
 TfeStatus tfe_reader_real(TfeCtx *ctx, const TfeWant *want, int64_t index, double value,

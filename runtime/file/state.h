@@ -8,6 +8,7 @@
 
 #include "buffer.h"
 #include "io.h"
+#include "reader.h"
 
 /* System calls that tests replace to inject faults. */
 typedef struct TfeSystem {
@@ -25,6 +26,7 @@ typedef struct TfeInput {
   bool is_struct;
   TfeBuffer binding; /* text behind NAME= ; empty: not bound by the user */
   TfeBuffer origin;  /* for messages */
+  TfeRows rows;      /* of its files */
   TfeBuffer paths;   /* SOURCE_FILES: "a.npy\0b.npy\0" */
   size_t next_path;  /* offset of the next item's path */
   int64_t items;     /* loaded so far */
@@ -38,7 +40,13 @@ typedef struct TfeSlotState {
   bool taken;     /* of the current item */
 } TfeSlotState;
 
-typedef enum TfeFormat { TFE_FORMAT_TEXT, TFE_FORMAT_NPY, TFE_FORMAT_NPZ, TFE_FORMAT_CSV } TfeFormat;
+typedef enum TfeFormat {
+  TFE_FORMAT_TEXT,
+  TFE_FORMAT_NPY,
+  TFE_FORMAT_NPZ,
+  TFE_FORMAT_CSV,
+  TFE_FORMAT_IDX
+} TfeFormat;
 
 typedef struct TfeOutput {
   const char *name;

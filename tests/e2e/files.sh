@@ -53,6 +53,12 @@ told 'give --input rows=FILE, or put rows.npy into this directory'
 bad 65 'error[R0203]: --input rows:1:14: this is not a number' --input 'rows=[[1, 2], [3, oops]]'
 bad 64 'error[R0501]: provider.1 has no input `row`' --input 'row=[[1, 2], [3, 4]]'
 told 'its inputs are `rows`'
+csv "1,2\n3,4\n"
+bad 64 'error[R0501]: rows can be chosen from IDX files only, and WORK/data/rows.csv is none' --input "${file}[0:2]"
+bad 64 'error[R0501]: input `rows`: there are no rows [2:2]' --input "${file}[2:2]"
+printf '\0\0\10\2\0\0\0\3\0\0\0\2%s' 123456 >"$data/rows.idx"
+bad 65 'error[R0201]: input `rows` has shape [3, 2], the program needs [2, 2]' --input "rows=$data/rows.idx"
+bad 65 'error[R0201]: WORK/data/rows.idx has no rows 2 to 3: it has 3' --input "rows=$data/rows.idx[2:4]"
 mkdir "$data/stream"
 bad 66 'error[R0204]: no data for input `rows`' --input "rows=$data/stream/"
 printf '1,2\n3,4\n' >"$data/stream/0.csv"
