@@ -402,12 +402,75 @@ static const Value *construct(Checker *cx, const Found *found, const Call *call)
   return st ? value_items(cx->arena, VAL_STRUCT, st, items, n) : &value_poison;
 }
 
-/* ---- the call ------------------------------------------------------------------------------------------ */
+/* ---- functions of every element, on structs ------------------------------------------------------------ */
 
-static const Value *dispatch(Checker *cx, const Found *f, Call *call, const Type *want) {
+static bool is_any_shape(const TypeExpr *t) {
+  return t && !t->is_tuple && t->name && strcmp(t->name, "fixed") == 0 && t->dims.count == 1 &&
+         t->dims.data[0].is_rest;
+}
+
+/* fixed[*s] to fixed[*s], or a builtin that keeps the shape of its operands. */
+static bool is_elementwise(const Found *f, const Call *call) {
+  static const char *const one[] = {"abs", "sign", "exp", "log", "sqrt", "tanh"}, *const two[] = {"max",
+                                                                                                  "min"};
+  if (f->decl)
+    return f->decl->kind == DECL_FN && f->decl->parms.count > 0 &&
+           is_any_shape(f->decl->parms.data[0].type) && is_any_shape(f->decl->type);
+  for (int i = 0; i < 6 && call->count == 1; i++)
+    if (strcmp(call->name, one[i]) == 0)
+      return true;
+  return call->count == 2 && (strcmp(call->name, two[0]) == 0 || strcmp(call->name, two[1]) == 0);
+}
+
+static const Value *dispatch(Checker *cx, const Found *f, const Call *call, const Type *want) {
   if (f->builtin)
     return builtin_call(cx, f->builtin, call, want);
   return f->decl->kind == DECL_STRUCT ? construct(cx, f, call) : expand(cx, f, call);
+}
+
+static const Value *call_found(Checker *cx, const Found *f, Call *call, const Type *want);
+
+/* Field by field, with the same field of other arguments that are such structs, and all else as it is. */
+static const Value *map_fields(Checker *cx, const Found *f, const Call *call, const Struct *st) {
+  const Value **items = ARENA_ARRAY(cx->arena, const Value *, st->decl->fields.count + 1);
+  for (int k = 0; k < st->decl->fields.count; k++) {
+    Call of_field = *call;
+    of_field.args = ARENA_ARRAY(cx->arena, CallArg, call->count);
+    for (int i = 0; i < call->count; i++) {
+      const Value *v = call->args[i].value;
+      of_field.args[i] = call->args[i];
+      if (v->kind == VAL_STRUCT && v->st == st)
+        of_field.args[i].value = v->items[k];
+    }
+    items[k] = call_found(cx, f, &of_field, NULL);
+    if (value_is_poison(items[k]))
+      return &value_poison;
+  }
+  return value_items(cx->arena, VAL_STRUCT, st, items, st->decl->fields.count);
+}
+
+/* The struct whose fields the call is about; NULL: it is about tensors. */
+static const Struct *mapped_struct(Checker *cx, const Found *f, Call *call) {
+  if (call->count == 0 || !is_elementwise(f, call))
+    return NULL;
+  CallArg *first = &call->args[0];
+  if (first->name)
+    return NULL;
+  if (!first->value)
+    first->value = check_expr(cx, first->expr, NULL);
+  if (first->value->kind != VAL_STRUCT || !first->value->st->all_fixed)
+    return NULL;
+  for (int i = 1; i < call->count; i++)
+    if (!call->args[i].value)
+      call->args[i].value = check_expr(cx, call->args[i].expr, NULL);
+  return first->value->st;
+}
+
+/* ---- the call ------------------------------------------------------------------------------------------ */
+
+static const Value *call_found(Checker *cx, const Found *f, Call *call, const Type *want) {
+  const Struct *st = mapped_struct(cx, f, call);
+  return st ? map_fields(cx, f, call, st) : dispatch(cx, f, call, want);
 }
 
 static Call call_of(Checker *cx, const Expr *e, const Expr *receiver, const Value *value) {
@@ -441,7 +504,7 @@ static const Value *call_named(Checker *cx, const Expr *e, Unit *u, const Type *
     call.args[0].value = check_expr(cx, call.args[0].expr, NULL);
     find_in(f.unit, call.name, call.args[0].value, &f);
   }
-  return dispatch(cx, &f, &call, want);
+  return call_found(cx, &f, &call, want);
 }
 
 const Value *check_call(Checker *cx, const Expr *e, const Type *want) {
@@ -474,5 +537,5 @@ const Value *check_call(Checker *cx, const Expr *e, const Type *want) {
     return &value_poison;
   }
   Call call = call_of(cx, e, callee->left, receiver);
-  return dispatch(cx, &f, &call, want);
+  return call_found(cx, &f, &call, want);
 }
