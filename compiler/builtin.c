@@ -920,51 +920,61 @@ static void private_print(Checker *cx, const Bound *b, const CallArg *a, const V
             receiver);
 }
 
-static const Value *builtin_print(Checker *cx, const Bound *b) {
-  Line l = {0};
-  bool bad = false;
+/* The words and values of the `...` parameter. */
+static bool rest_line(Checker *cx, const Bound *b, Line *l) {
+  bool good = true;
   for (int i = 0; i < b->rest_count; i++) {
     const Value *v = value_of_arg(cx, b->rest[i], NULL), *leaf;
     if (value_is_poison(v)) {
-      bad = true;
+      good = false;
       continue;
     }
     if ((leaf = first_private(cx, v))) {
       private_print(cx, b, b->rest[i], leaf);
-      bad = true;
+      good = false;
     }
     if (i)
-      line_text(cx, &l, " ");
-    line_value(cx, &l, v);
+      line_text(cx, l, " ");
+    line_value(cx, l, v);
   }
-  if (bad)
-    return POISON;
-  if (l.text)
-    VEC_PUSH(cx->arena, &l.texts, l.text);
-  Op **operands = ARENA_ARRAY(cx->arena, Op *, l.values.count + 1);
-  for (int i = 0; i < l.values.count; i++)
-    operands[i] = tensor_op(cx, l.values.data[i]);
-  Op *op = ir_op(cx->program, cx->block, OP_PRINT, (IrType){0}, check_site(cx, b->at));
+  if (good && l->text)
+    VEC_PUSH(cx->arena, &l->texts, l->text);
+  return good;
+}
+
+/* An effect with these operands, and then those of the line. */
+static Op *line_op(Checker *cx, const Bound *b, OpKind kind, const Value *const *first, int count,
+                   const Line *l) {
+  Op **operands = ARENA_ARRAY(cx->arena, Op *, count + l->values.count + 1);
+  for (int i = 0; i < count; i++)
+    operands[i] = tensor_op(cx, first[i]);
+  for (int i = 0; i < l->values.count; i++)
+    operands[count + i] = tensor_op(cx, l->values.data[i]);
+  Op *op = ir_op(cx->program, cx->block, kind, (IrType){0}, check_site(cx, b->at));
   op->at = cx->pi;
-  ir_int(cx->program, op, check_is_joint(cx));
-  for (int i = 0; i < l.values.count; i++)
+  for (int i = 0; i < count + l->values.count; i++)
     ir_operand(cx->program, op, operands[i]);
-  for (int i = 0; i < l.texts.count; i++)
-    VEC_PUSH(cx->arena, &op->texts, l.texts.data[i]);
+  for (int i = 0; i < l->texts.count; i++)
+    VEC_PUSH(cx->arena, &op->texts, l->texts.data[i]);
+  return op;
+}
+
+static const Value *builtin_print(Checker *cx, const Bound *b) {
+  Line l = {0};
+  if (!rest_line(cx, b, &l))
+    return POISON;
+  ir_int(cx->program, line_op(cx, b, OP_PRINT, NULL, 0, &l), check_is_joint(cx));
   return &value_void;
 }
 
 static const Value *builtin_progress(Checker *cx, const Bound *b) {
+  Line l = {0};
   const char *label = string_arg(cx, b, 0);
-  const Value *done = int_arg(cx, b, 1), *total = int_arg(cx, b, 2);
-  if (!label || done->kind != VAL_TENSOR || total->kind != VAL_TENSOR)
+  const Value *counts[] = {int_arg(cx, b, 1), int_arg(cx, b, 2)};
+  bool good = rest_line(cx, b, &l);
+  if (!label || counts[0]->kind != VAL_TENSOR || counts[1]->kind != VAL_TENSOR || !good)
     return POISON;
-  Op *operands[] = {tensor_op(cx, done), tensor_op(cx, total)};
-  Op *op = ir_op(cx->program, cx->block, OP_PROGRESS, (IrType){0}, check_site(cx, b->at));
-  op->at = cx->pi;
-  op->text = label;
-  ir_operand(cx->program, op, operands[0]);
-  ir_operand(cx->program, op, operands[1]);
+  line_op(cx, b, OP_PROGRESS, counts, 2, &l)->text = label;
   return &value_void;
 }
 

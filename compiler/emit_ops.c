@@ -308,8 +308,8 @@ static void emit_spline(Emitter *e, const Op *op) {
 
 /* ---- people and files ------------------------------------------------------------------------ */
 
-static void emit_print_op(Emitter *e, const Op *op) {
-  int next = 0;
+/* The pieces of a line; operands from `next` on. */
+static void emit_line(Emitter *e, const Op *op, int next) {
   for (int i = 0; i < op->texts.count; i++) {
     if (op->texts.data[i]) {
       EMIT_CALL(e, tfe_print_text, e->ctx, emit_text(e, op->texts.data[i]));
@@ -320,6 +320,10 @@ static void emit_print_op(Emitter *e, const Op *op) {
     EMIT_CALL(e, tfe_print_tensor, e->ctx, emit_address(e, x), emit_i64(e, x->type.elem),
               emit_i64(e, s->rank), emit_i64_array(e, s->dim, s->rank));
   }
+}
+
+static void emit_print_op(Emitter *e, const Op *op) {
+  emit_line(e, op, 0);
   EMIT_CALL(e, tfe_print_end, e->ctx, emit_i64(e, op->ints.count ? op->ints.data[0] : 0));
 }
 
@@ -423,8 +427,9 @@ void emit_op(Emitter *e, Op *op) {
   case OP_PRINT: emit_print_op(e, op); return;
   case OP_CHECKPOINT: emit_checkpoint(e); return;
   case OP_PROGRESS:
+    emit_line(e, op, 2);
     EMIT_CALL(e, tfe_progress, e->ctx, emit_text(e, op->text ? op->text : ""), emit_load(e, op->args.data[0]),
-              emit_load(e, op->args.data[1]));
+              emit_load(e, op->args.data[1]), emit_i64(e, e->depth));
     return;
   case OP_ASSERT: emit_assert_op(e, op); return;
   case OP_ASSERT_NEAR:

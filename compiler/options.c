@@ -44,6 +44,7 @@ typedef enum OptionId {
   OPTION_DATA,
   OPTION_STATE,
   OPTION_RESUME,
+  OPTION_PROGRESS,
   OPTION_STATS,
   OPTION_SEED,
   OPTION_TIMEOUT,
@@ -84,6 +85,8 @@ static const struct {
     {OPTION_DATA, "data", "DIR", FOR_RUN, "each party works in DIR/PARTY"},
     {OPTION_STATE, "state", "DIR", FOR_RUN, "where parties keep stored shares, checkpoints, and their keys"},
     {OPTION_RESUME, "resume", NULL, FOR_RUN, "go on with the interrupted run of --state"},
+    {OPTION_PROGRESS, "progress", "MODE", FOR_RUN,
+     "of a server: bar, lines, json or none (a bar on a terminal)"},
     {OPTION_STATS, "stats", "DIR", FOR_RUN, "each party writes its counters to DIR/PARTY.json"},
     {OPTION_SEED, "seed", "N", FOR_RUN | FOR_TEST, "of public randomness, for tests"},
     {OPTION_TIMEOUT, "timeout", "SECONDS", FOR_RUN | FOR_TEST, "until a silent peer counts as lost"},
@@ -141,6 +144,11 @@ static int usage(const char *format, const char *a, const char *b) {
 #pragma GCC diagnostic pop
   fprintf(stderr, "\ntry: tfec --help\n");
   return EXIT_USAGE;
+}
+
+static bool is_progress(const char *value) {
+  return strcmp(value, "bar") == 0 || strcmp(value, "lines") == 0 || strcmp(value, "json") == 0 ||
+         strcmp(value, "none") == 0;
 }
 
 static int find_command(const char *name) {
@@ -207,6 +215,9 @@ static int set_option(Arena *a, Options *o, int id, const char *value) {
   case OPTION_DATA: o->run.data_dir = value; return 0;
   case OPTION_STATE: o->run.state_dir = value; return 0;
   case OPTION_RESUME: o->run.resume = true; return 0;
+  case OPTION_PROGRESS:
+    o->run.progress = value;
+    return is_progress(value) ? 0 : usage("--progress is bar, lines, json or none, not %s", value, NULL);
   case OPTION_STATS: o->run.stats_dir = value; return 0;
   case OPTION_SEED: o->run.seed = value; return 0;
   case OPTION_TIMEOUT: o->run.timeout = value; return 0;

@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -302,7 +303,7 @@ static Words command_line(Run *r, int k) {
   word(r, &w, "--listen-fd");
   word(r, &w, arena_printf(r->arena, "%d", p->listen_fd));
   word(r, &w, "--progress");
-  word(r, &w, k == r->bar ? "bar" : "none");
+  word(r, &w, k != r->bar ? "none" : o->progress ? o->progress : "bar");
   if (r->program->clear)
     word(r, &w, "--allow-clear");
   pass_option(r, &w, "--seed", o->seed);
@@ -392,10 +393,17 @@ static void out_line(Run *r, Party *p, const char *text) {
   fflush(stdout);
 }
 
+/* Messages begin with the name of the executable, or with what belongs to one. */
+static bool is_progress(const char *text) {
+  return strncmp(text, "party-", 6) != 0 && strncmp(text, "  = ", 4) != 0;
+}
+
 static void err_line(Run *r, Party *p, const char *text) {
   if (p == &r->parties[r->bar < 0 ? 0 : r->bar] && r->bar >= 0 && strchr(text, '\r')) {
     fputs(text, stderr);
     r->bar_shown = true;
+  } else if (r->bar >= 0 && p == &r->parties[r->bar] && r->options->progress && is_progress(text)) {
+    fprintf(stderr, "%s\n", text);
   } else if (r->options->verbose) {
     clear_bar(r);
     fprintf(stderr, "%s\n", text);
@@ -569,6 +577,13 @@ static int report(Run *r) {
   return cause < 0 ? 0 : r->parties[cause].exit_code;
 }
 
+/* Parties write into a pipe; the one whose progress is shown must know how much there is room for. */
+static void tell_columns(Run *r) {
+  struct winsize size;
+  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+    setenv("COLUMNS", arena_printf(r->arena, "%d", size.ws_col), 1);
+}
+
 static bool prepare(Run *r) {
   const Program *program = r->program;
   r->count = program->party_count;
@@ -581,7 +596,10 @@ static bool prepare(Run *r) {
     p->listen_fd = p->out.fd = p->err.fd = -1;
   }
   r->bar = -1;
-  if (isatty(STDERR_FILENO) && !r->options->quiet)
+  bool shows = r->options->progress ? strcmp(r->options->progress, "none") != 0
+                                    : isatty(STDERR_FILENO) && !r->options->quiet;
+  tell_columns(r);
+  if (shows)
     r->bar = program->protocols.count ? program->protocols.data[0].servers.data[0] : 0;
   if (!bindings_known(r, r->options->inputs.data, r->options->inputs.count, false) ||
       !bindings_known(r, r->options->outputs.data, r->options->outputs.count, true))

@@ -10,6 +10,7 @@ typedef struct RunOptions {
   const char *data_dir;  /* a folder for each party in it (DIR/clinic.0/) is that party's working directory */
   const char *state_dir; /* shares are stored and loaded here; keys of the parties stay in it */
   bool resume;
+  const char *progress; /* of one party: bar, lines, json, none; NULL: a bar on a terminal */
   const char *stats_dir; /* each party's counters are written to DIR/PARTY.json */
   const char *seed;      /* of public randomness, or NULL */
   const char *timeout;   /* seconds, or NULL */

@@ -283,16 +283,18 @@ static void check_const(Verifier *v, const Op *op) {
 }
 
 static bool has_no_result(OpKind kind) {
-  return kind == OP_OUTPUT || kind == OP_PRINT || kind == OP_STORE || kind == OP_CHECKPOINT || kind == OP_PROGRESS ||
-         kind == OP_ASSERT || kind == OP_ASSERT_NEAR;
+  return kind == OP_OUTPUT || kind == OP_PRINT || kind == OP_STORE || kind == OP_CHECKPOINT ||
+         kind == OP_PROGRESS || kind == OP_ASSERT || kind == OP_ASSERT_NEAR;
 }
 
 static void check_effect(Verifier *v, const Op *op) {
   int holes = 0;
   for (int i = 0; i < op->texts.count; i++)
     holes += op->texts.data[i] == NULL;
-  if (op->kind == OP_PRINT)
-    REQUIRE(holes == op->args.count, "%d operands for %d places in the text", op->args.count, holes);
+  int first = op->kind == OP_PROGRESS ? 2 : 0;
+  if (op->kind == OP_PRINT || op->kind == OP_PROGRESS)
+    REQUIRE(op->args.count >= first && holes == op->args.count - first,
+            "%d operands for %d places in the text", op->args.count, holes);
   if (op->kind == OP_INPUT || op->kind == OP_MORE || op->kind == OP_OUTPUT || op->kind == OP_STORE ||
       op->kind == OP_LOAD)
     REQUIRE(op->text, "without a name");

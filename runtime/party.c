@@ -339,6 +339,7 @@ static TfeStatus party_program(Party *party) {
   TfeCtx *ctx = &party->ctx;
   party_threads(party);
   party->started = party_seconds();
+  tfe_progress_begin(ctx);
   TfeStatus status = ctx->program->run(ctx, ctx->arena);
   if (status != TFE_OK && ctx->error == TFE_OK)
     return tfe_fail(ctx, TFE_INTERNAL, "the program ended with status %d without a message", status);

@@ -42,6 +42,8 @@ TfeStatus tfe_io_commit(TfeCtx *ctx) TFE_MUST_USE;
 /* Removes temporary files that were not committed, wipes and frees. ctx->io may be NULL. */
 void tfe_io_free(TfeCtx *ctx);
 
+/* Takes the pieces of a line that were gathered, on one line, cut to `size`. */
+void tfe_io_take_line(TfeCtx *ctx, char *out, size_t size);
 /* Where finished lines go instead of standard output; `text` ends in a newline. */
 typedef TfeStatus (*TfePrintSink)(void *user, const char *text, size_t size, bool joint);
 void tfe_io_print_sink(TfeCtx *ctx, TfePrintSink sink, void *user);

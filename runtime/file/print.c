@@ -197,6 +197,16 @@ TfeStatus tfe_print_end(TfeCtx *ctx, int64_t joint) {
   return status;
 }
 
+void tfe_io_take_line(TfeCtx *ctx, char *out, size_t size) {
+  TfeBuffer *line = ctx->io ? &ctx->io->print.line : NULL;
+  size_t n = 0;
+  for (size_t i = 0; line != NULL && i < line->size && n + 1 < size; i++)
+    out[n++] = line->data[i] >= ' ' ? (char)line->data[i] : ' ';
+  out[n] = '\0';
+  if (line != NULL)
+    tfe_buffer_clear(line);
+}
+
 void tfe_io_print_sink(TfeCtx *ctx, TfePrintSink sink, void *user) {
   ctx->io->print.sink = sink;
   ctx->io->print.user = user;

@@ -132,8 +132,8 @@ TfeStatus tfe_print_end(TfeCtx *ctx, int64_t joint) {
   return TFE_OK;
 }
 
-TfeStatus tfe_progress(TfeCtx *ctx, const char *label, int64_t done, int64_t total) {
-  (void)ctx, (void)label, (void)done, (void)total;
+TfeStatus tfe_progress(TfeCtx *ctx, const char *label, int64_t done, int64_t total, int64_t depth) {
+  (void)ctx, (void)label, (void)done, (void)total, (void)depth;
   return TFE_OK;
 }
 

@@ -38,7 +38,7 @@ static int32_t program_run(TfeCtx *ctx, uint64_t *arena) {
       TRY(tfe_recv(ctx, 1, 7, &part, 1));
   }
   TRY(tfe_input(ctx, arena, 0));
-  TRY(tfe_progress(ctx, "step", 1, 1));
+  TRY(tfe_progress(ctx, "step", 1, 1, 0));
   if (ctx->member == 0) {
     uint64_t sum = arena[0];
     for (int64_t m = 1; m < MEMBERS; m++) {
