@@ -7,6 +7,7 @@
 
 #include "../ctx.h"
 #include "../include/abi.h"
+#include "../pool.h"
 #include "spline_code.h"
 
 static void check(const TfeSpline *s) {
@@ -51,24 +52,60 @@ static const TfeSplineCode *code_of(const TfeSpline *spline, const TfeHash *hash
   return &tfe_spline_narrow;
 }
 
-void tfe_spline_key_with(const TfeHash *hash, const uint8_t bytes[16], uint64_t *words, const uint64_t *r,
-                         const uint64_t *root0, const uint64_t *root1, int64_t n, const TfeSpline *spline) {
-  check(spline);
+/* Values that are worth a thread, whole batches of either kind. */
+enum { GRAIN = 256 };
+
+typedef struct KeyJob {
+  const TfeSpline *spline;
+  const TfeHash *hash;
+  const uint8_t *key;
+  uint64_t *words;
+  const uint64_t *r, *root0, *root1;
+} KeyJob;
+
+static void key_some(void *data, int64_t from, int64_t to) {
+  const KeyJob *job = data;
   TfeHashKey key;
-  hash->start(&key, bytes);
-  code_of(spline, hash)->key(spline, hash, &key, words, r, root0, root1, n);
-  hash->stop(&key);
+  job->hash->start(&key, job->key);
+  code_of(job->spline, job->hash)
+      ->key(job->spline, job->hash, &key, job->words + from * tfe_spline_words(job->spline), job->r + from,
+            job->root0 + 2 * from, job->root1 + 2 * from, to - from);
+  job->hash->stop(&key);
 }
 
-void tfe_spline_eval_with(const TfeHash *hash, const uint8_t bytes[16], uint64_t *out, const uint64_t *c,
+void tfe_spline_key_with(const TfeHash *hash, const uint8_t key[16], uint64_t *words, const uint64_t *r,
+                         const uint64_t *root0, const uint64_t *root1, int64_t n, const TfeSpline *spline) {
+  KeyJob job = {spline, hash, key, words, r, root0, root1};
+  check(spline);
+  tfe_pool_run(n, GRAIN, key_some, &job);
+}
+
+typedef struct EvalJob {
+  const TfeSpline *spline;
+  const TfeHash *hash;
+  const uint8_t *key;
+  uint64_t *out;
+  const uint64_t *c, *root, *words, *table;
+  uint64_t role;
+} EvalJob;
+
+static void eval_some(void *data, int64_t from, int64_t to) {
+  const EvalJob *job = data;
+  TfeHashKey key;
+  job->hash->start(&key, job->key);
+  code_of(job->spline, job->hash)
+      ->eval(job->spline, job->hash, &key, job->out + from, job->c + from, job->root + 2 * from,
+             job->words + from * tfe_spline_words(job->spline), job->table, to - from, job->role);
+  job->hash->stop(&key);
+}
+
+void tfe_spline_eval_with(const TfeHash *hash, const uint8_t key[16], uint64_t *out, const uint64_t *c,
                           const uint64_t *root, const uint64_t *words, const uint64_t *table, int64_t n,
                           const TfeSpline *spline, int64_t role) {
+  EvalJob job = {spline, hash, key, out, c, root, words, table, (uint64_t)role & 1};
   check(spline);
   check_table(spline, table);
-  TfeHashKey key;
-  hash->start(&key, bytes);
-  code_of(spline, hash)->eval(spline, hash, &key, out, c, root, words, table, n, (uint64_t)role & 1);
-  hash->stop(&key);
+  tfe_pool_run(n, GRAIN, eval_some, &job);
 }
 
 /* -- ABI ------------------------------------------------------------------------------------------------- */

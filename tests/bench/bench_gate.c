@@ -5,6 +5,7 @@
 
 #include "bench.h"
 #include "gate/dpf.h"
+#include "gate/spline.h"
 #include "include/abi.h"
 
 #if defined(__x86_64__)
@@ -213,6 +214,71 @@ static void bench_domain(int64_t bits, int64_t n) {
   bench_keys("dpf_point", &k, point, point_one_by_one, 1, wanted);
 }
 
+/* -- piecewise functions (gate/spline.h) ------------------------------------------------------------------- */
+
+typedef struct Spline {
+  TfeSpline layout;
+  int64_t n;
+  uint64_t *words, *root0, *root1, *r, *c, *out, *table;
+} Spline;
+
+static void spline_eval(void *data) {
+  Spline *s = data;
+  tfe_spline_eval(NULL, s->out, s->c, s->root0, s->words, s->table, s->n, (const int64_t *)&s->layout, 0);
+}
+
+static void spline_key(void *data) {
+  Spline *s = data;
+  tfe_spline_key(NULL, s->words, s->r, s->root0, s->root1, s->n, (const int64_t *)&s->layout);
+}
+
+static void spline_row(const char *kernel, const char *name, Spline *s, BenchCall *call) {
+  bench_row((BenchRow){.kernel = kernel,
+                       .shape = bench_text("%s x %d", name, (int)s->n),
+                       .tier = tfe_hash()->name,
+                       .unit = "M/s",
+                       .figure = 1e-6 * (double)s->n / bench_time(call, s)});
+}
+
+/* Any coefficients do, below the bound on them; the pieces begin where the segments end. */
+static void bench_spline(const char *name, TfeSpline layout, int64_t n) {
+  Spline s = {layout,
+              n,
+              bench_words(n * tfe_spline_words(&layout)),
+              bench_words(2 * n),
+              bench_words(2 * n),
+              bench_words(n),
+              bench_words(n),
+              bench_words(n),
+              bench_words(tfe_spline_table_words(&layout))};
+  for (int64_t i = 0; i < tfe_spline_table_words(&layout); i++)
+    s.table[i] >>= 64 - tfe_spline_coefficient_bits(&layout);
+  if (layout.pieces > 0)
+    s.table[0] = (uint64_t)(layout.first + layout.count), s.table[2] *= (uint64_t)layout.linear;
+  spline_row("spline_key", name, &s, spline_key);
+  spline_row("spline_eval", name, &s, spline_eval);
+}
+
+static void bench_splines(void) {
+  const TfeSpline relu = {
+      .bits = 31, .degree = -1, .linear = 1, .has_pieces = 1, .out_bits = 47, .pieces = 1};
+  const TfeSpline sigmoid = {.bits = 31,
+                             .low = 14,
+                             .degree = 3,
+                             .has_pieces = 1,
+                             .payload_scale = 20,
+                             .out_bits = 30,
+                             .shift = 17,
+                             .first = -48,
+                             .count = 96,
+                             .pieces = 1};
+  TfeSpline wide = sigmoid;
+  wide.out_bits = 64;
+  bench_spline("relu", relu, 4096);
+  bench_spline("sigmoid", sigmoid, 4096);
+  bench_spline("sigmoid, wide", wide, 4096);
+}
+
 void bench_gate(void) {
   if (!tfe_hash_tier(1)) {
     bench_note("gate: this machine has no AES-NI");
@@ -222,6 +288,7 @@ void bench_gate(void) {
   for (int i = 0; i < 2; i++)
     for (int j = 0; j < 3; j++)
       bench_domain(domains[i], counts[j]);
+  bench_splines();
 }
 #else
 void bench_gate(void) {

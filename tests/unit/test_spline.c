@@ -13,6 +13,7 @@
 
 #include "../../runtime/gate/spline.h"
 #include "../../runtime/include/abi.h"
+#include "../../runtime/pool.h"
 
 #include "gate_fixture.h"
 
@@ -423,6 +424,28 @@ static void test_tiers_agree(void **unused) {
   }
 }
 
+/* Enough for some parts, the last of them not full. */
+static void test_threads_agree(void **unused) {
+  (void)unused;
+  enum { N = 700 };
+  for (int wide = 0; wide < 2; wide++) {
+    Gate g = new_gate(common_layout(wide), common_breaks, 36);
+    size_t w = (size_t)tfe_spline_words(&g.s);
+    uint64_t *r = new_random(N), *c = new_random(N), *root0 = new_random(2 * N), *root1 = new_random(2 * N);
+    uint64_t *words[2] = {malloc(w * N * 8), malloc(w * N * 8)}, *out[2] = {new_random(N), new_random(N)};
+    for (int many = 0; many < 2; many++) {
+      tfe_pool_set(many ? 3 : 1);
+      tfe_spline_key(NULL, words[many], r, root0, root1, N, (const int64_t *)&g.s);
+      tfe_spline_eval(NULL, out[many], c, root0, words[many], g.table, N, (const int64_t *)&g.s, 0);
+    }
+    tfe_pool_set(1);
+    assert_memory_equal(words[0], words[1], w * N * 8);
+    assert_memory_equal(out[0], out[1], N * 8);
+    free(r), free(c), free(root0), free(root1), free(g.table);
+    free(words[0]), free(words[1]), free(out[0]), free(out[1]);
+  }
+}
+
 /* One mask and one value, many keys: every bit of one server's share, and of the words, is a coin. The first
  * correction words carry the whole of alpha, so that they are the place to look. */
 static void test_share_is_uniform(void **unused) {
@@ -502,12 +525,19 @@ static void test_constant_time(void **unused) {
 /* An argument is a pattern of the tests to run: valgrind wants test_constant_time only. */
 int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_pieces),         cmocka_unit_test(test_many_pieces),
-      cmocka_unit_test(test_segments),       cmocka_unit_test(test_large),
-      cmocka_unit_test(test_large_segments), cmocka_unit_test(test_mean),
-      cmocka_unit_test(test_relu),           cmocka_unit_test(test_sigmoid),
-      cmocka_unit_test(test_tiers_agree),    cmocka_unit_test(test_share_is_uniform),
-      cmocka_unit_test(test_words),          cmocka_unit_test(test_constant_time),
+      cmocka_unit_test(test_pieces),
+      cmocka_unit_test(test_many_pieces),
+      cmocka_unit_test(test_segments),
+      cmocka_unit_test(test_large),
+      cmocka_unit_test(test_large_segments),
+      cmocka_unit_test(test_mean),
+      cmocka_unit_test(test_relu),
+      cmocka_unit_test(test_sigmoid),
+      cmocka_unit_test(test_threads_agree),
+      cmocka_unit_test(test_tiers_agree),
+      cmocka_unit_test(test_share_is_uniform),
+      cmocka_unit_test(test_words),
+      cmocka_unit_test(test_constant_time),
   };
   if (argc > 1)
     cmocka_set_test_filter(argv[1]);
