@@ -2,22 +2,14 @@
  * signed; 1 any bytes; 2 any fields and body in a right frame, signed. Every refusal must be recorded. What it says of
  * inputs and outputs is tried by itself. */
 #define _GNU_SOURCE
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-#include <openssl/sha.h>
 
 #include "checkpoint.h"
 #include "file/io.h"
 #include "sealed.h"
 #include "state.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "state_target.h"
 
 static const TfePartyDecl decls[] = {{"server1", 0, 1, 0}, {"server2", 1, 1, 0}};
 static const uint8_t links[2] = {0, 0};
@@ -34,34 +26,6 @@ static const TfeProgram program = {.abi_version = TFE_ABI_VERSION,
                                    .slots = slots,
                                    .checkpoints = 1,
                                    .arena_words = 1};
-
-static void must(bool good) {
-  if (!good)
-    abort();
-}
-
-/* The bytes behind "tfestate" and format, and the tail of all of it. */
-static void write_all(TfeCtx *ctx, const TfeIdentity *me, int fd, const uint8_t *data, size_t size,
-                      bool framed) {
-  uint8_t *all = malloc(size + 200), *at = all, to_sign[16 + 32] = "tfe state file 1";
-  must(all != NULL);
-  if (framed) {
-    size_t fields = size < 160 ? size : 160;
-    memcpy(at, "tfestate\1\0\0\0", 12);
-    for (int i = 0; i < 4; i++)
-      at[12 + i] = (uint8_t)(fields >> 8 * i);
-    at += 16;
-  }
-  memcpy(at, data, size);
-  at += size;
-  memcpy(at, "tfestate", 8);
-  SHA256(all, (size_t)(at - all), at + 8);
-  memcpy(to_sign + 16, at + 8, 32);
-  must(tfe_identity_sign(ctx, me, to_sign, sizeof to_sign, at + 40) == TFE_OK);
-  at += 104;
-  must(write(fd, all, (size_t)(at - all)) == at - all);
-  free(all);
-}
 
 static void try_io(const uint8_t *data, size_t size) {
   TfeCtx ctx;
@@ -89,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (kind == 1)
     must(write(fd, data + 1, rest) == (ssize_t)rest);
   else
-    write_all(&ctx, me, fd, data + (size > 0), rest, kind == 2);
+    write_all(&ctx, me, fd, data + (size > 0), rest, kind == 2 ? 160 : 0);
   TfeStatus status = tfe_checkpoint_judge(&ctx, fd, "checkpoint");
   must(status == ctx.error && (status == TFE_OK) == (ctx.error_text[0] == '\0'));
   tfe_ctx_free(&ctx);
