@@ -232,6 +232,14 @@ static Val builtin_factor_width(Kind *x, Call *c) {
       choose_factor(x, c->args[0].op, other->type.elem == EL_FIXED ? kind_instance(x)->frac : 0).width);
 }
 
+/* is_zero(y): 1 if y is known while compiling and 0 everywhere. */
+static Val builtin_is_zero(Kind *x, Call *c) {
+  uint64_t bits;
+  if (!expect(x, c, "t"))
+    return NOTHING;
+  return val_int(ir_is_splat(c->args[0].op, &bits) && (bits == 0 || bits == ir_fixed_bits(-0.0)));
+}
+
 /* narrow(x, bits): the low bits of ring elements, of all parts of a private value or a bundle. */
 static Val builtin_narrow(Kind *x, Call *c) {
   if (c->count != 2 || c->args[1].kind != V_INT || c->args[1].integer < 1)
@@ -431,6 +439,7 @@ static const KindBuiltin builtins[] = {
     {"spread", builtin_spread},
     {"narrow", builtin_narrow},
     {"factor_width", builtin_factor_width},
+    {"is_zero", builtin_is_zero},
     {"dpf_point", builtin_dpf_point},
     {"each", builtin_each},
     {"at_scale", builtin_at_scale},
@@ -438,7 +447,7 @@ static const KindBuiltin builtins[] = {
 
 /* Integers in, integers out: also while ring widths are chosen. */
 static bool is_for_widths(const char *name) {
-  return strcmp(name, "factor_width") == 0 || strcmp(name, "each") == 0;
+  return strcmp(name, "factor_width") == 0 || strcmp(name, "is_zero") == 0 || strcmp(name, "each") == 0;
 }
 
 bool kind_find(Kind *x, const KindBuiltin *list, int count, const char *name, Call *c, Val *result) {
