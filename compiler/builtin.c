@@ -161,12 +161,15 @@ static const Value *builtin_full(Checker *cx, const Bound *b) {
   return tensor_broadcast(cx, v, shape, b->at);
 }
 
-static const Value *zeros_of(Checker *cx, const Value *v) {
-  if (v->kind == VAL_TENSOR)
-    return splat(cx, v->elem, 0, v->shape);
+/* Private where v is, so that a variable that begins with them can hold what is like v. */
+static const Value *zeros_of(Checker *cx, const Value *v, Span at) {
+  if (v->kind == VAL_TENSOR) {
+    const Value *zeros = splat(cx, v->elem, 0, v->shape);
+    return v->place.kind == PLACE_PRIVATE ? tensor_lift(cx, zeros, at) : zeros;
+  }
   const Value **items = ARENA_ARRAY(cx->arena, const Value *, v->count + 1);
   for (int i = 0; i < v->count; i++)
-    items[i] = zeros_of(cx, v->items[i]);
+    items[i] = zeros_of(cx, v->items[i], at);
   return value_items(cx->arena, v->kind, v->st, items, v->count);
 }
 
@@ -174,7 +177,7 @@ static const Value *builtin_zeros_like(Checker *cx, const Bound *b) {
   const Value *v = value_of_arg(cx, b->arg[0], NULL);
   if (v->kind == VAL_STRING)
     return needs(cx, b, b->arg[0], "a tensor or a struct", v);
-  return v->kind == VAL_POISON ? v : zeros_of(cx, v);
+  return v->kind == VAL_POISON ? v : zeros_of(cx, v, b->at);
 }
 
 static const Value *builtin_eye(Checker *cx, const Bound *b) {
