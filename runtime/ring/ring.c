@@ -1,7 +1,7 @@
 /* Products of any size from panels (ring.h): blocking, packing, sharing among threads; convolutions as
  * products with a matrix of windows; and the ABI's entry points.
  *
- * A block of b (DEPTH rows by about WIDTH columns, in panels of the kernel's columns) stays in the second-level
+ * A block of b (DEPTH rows by about WIDTH columns, or more, in panels of the kernel's columns) stays in the second-level
  * cache while all rows of a pass by, a few at a time. When it is used often enough it is packed first, so that
  * rows of b far apart do not fight for the same cache lines.
  *
@@ -345,6 +345,13 @@ static int64_t depth_of(const Job *job) {
   return once ? most(job->k, 1) : DEPTH;
 }
 
+/* Columns of a block of b: as many as the cache holds, since a kernel on a rearranged b rearranges a for each block. */
+static int64_t width_of(const Job *job, int64_t depth) {
+  int64_t columns = panel_columns(job), words = panel_words(job, least(depth, most(job->k, 1)), columns);
+  int64_t width = job->packed ? most(WIDTH, BLOCK_WORDS / words * columns) : WIDTH;
+  return width / columns * columns;
+}
+
 /* Rows i0 .. i1-1, columns j .. j+n-1, depth p .. p+k-1. */
 static void block_product(const Job *job, int64_t i0, int64_t i1, int64_t j, int64_t n, int64_t p,
                           int64_t k) {
@@ -370,8 +377,7 @@ static void block_product(const Job *job, int64_t i0, int64_t i1, int64_t j, int
 /* Rows i0 .. i1-1, columns j0 .. j1-1. */
 static void part_product(const Job *job, int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
   bool blocks = job->packed || job->packs || job->b.packed;
-  int64_t width = blocks ? WIDTH / panel_columns(job) * panel_columns(job) : most(j1 - j0, 1);
-  int64_t depth = depth_of(job);
+  int64_t depth = depth_of(job), width = blocks ? width_of(job, depth) : most(j1 - j0, 1);
   take_scratch();
   for (int64_t j = j0; j < j1; j += width) {
     int64_t p = 0;

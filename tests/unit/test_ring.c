@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "../../runtime/include/abi.h"
+#include "../../runtime/pool.h"
 #include "../../runtime/ring/ring.h"
 
 static uint64_t state = 1;
@@ -339,6 +340,19 @@ static void test_conv2d_modes(void **unused) {
     }
 }
 
+/* Shared among threads, by rows, columns and images; and blocks of b of many columns. */
+static void test_threads(void **unused) {
+  (void)unused;
+  tfe_pool_set(3);
+  check_shape(300, 130, 70);
+  check_shape(20, 130, 700);
+  check_shape(64, 70, 2200);
+  static const int64_t dims[][9] = {{7, 12, 12, 16, 5, 5, 16, 0, 1}, {2, 14, 14, 16, 3, 3, 40, 1, 1}};
+  for (size_t t = 0; t < sizeof dims / sizeof *dims; t++)
+    check_convolutions(dims[t], 1000 + t);
+  tfe_pool_set(1);
+}
+
 static void test_narrow_rings(void **unused) {
   (void)unused;
   static const int64_t bits[] = {1, 8, 24, 40, 63, 64};
@@ -382,11 +396,12 @@ static void test_signed_and_real(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_small_shapes),   cmocka_unit_test(test_larger_shapes),
-      cmocka_unit_test(test_packed_kernels), cmocka_unit_test(test_fixed_operand),
-      cmocka_unit_test(test_empty),          cmocka_unit_test(test_unaligned),
-      cmocka_unit_test(test_conv2d),         cmocka_unit_test(test_conv2d_modes),
-      cmocka_unit_test(test_narrow_rings),   cmocka_unit_test(test_signed_and_real),
+      cmocka_unit_test(test_small_shapes),    cmocka_unit_test(test_larger_shapes),
+      cmocka_unit_test(test_packed_kernels),  cmocka_unit_test(test_fixed_operand),
+      cmocka_unit_test(test_empty),           cmocka_unit_test(test_unaligned),
+      cmocka_unit_test(test_conv2d),          cmocka_unit_test(test_conv2d_modes),
+      cmocka_unit_test(test_threads),         cmocka_unit_test(test_narrow_rings),
+      cmocka_unit_test(test_signed_and_real),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
