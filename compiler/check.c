@@ -1,5 +1,6 @@
 /* The checker's entry: modules, parties, then the root statements (or one test), then what nobody called. */
 #include "checker.h"
+#include "grad.h"
 
 #include <assert.h>
 
@@ -195,6 +196,12 @@ static bool is_used(const IrBlock *b, const Op *op) {
   return false;
 }
 
+/* Rules of functions are the checker's own affair. */
+static void drop_rules(Checker *cx) {
+  for (int i = 0; i < cx->ruled.count; i++)
+    cx->ruled.data[i]->note = NULL;
+}
+
 /* First generator states go in front of everything. */
 static void place_entropy(Checker *cx) {
   IrBlock *body = cx->program->body, old = *body;
@@ -282,6 +289,9 @@ Program *check_program(Arena *a, Diags *diags, const Source *root, const CheckOp
   evaluate_globals(cx);
   check_names(cx);
   find_slots(cx);
+  if (!diag_error_count(diags))
+    grad_check_carried(cx);
+  drop_rules(cx);
   if (diag_error_count(diags))
     return NULL;
   place_entropy(cx);

@@ -1,5 +1,6 @@
 /* Calls (rules N1-N4): which function, which argument for which parameter, and the expansion of the body, or the one
  * operation that stands for it where the protocol has a function of its own. */
+#include "check_flow.h"
 #include "tensor.h"
 
 /* ---- finding the function ------------------------------------------------------------------------------ */
@@ -265,6 +266,83 @@ static const Value *apply(Checker *cx, const Found *found, const Call *call, Fra
   return v;
 }
 
+/* ---- functions that state their derivative ------------------------------------------------------------- */
+
+const Decl *check_rule_of(const Ruled *r, const char *parameter) {
+  const Module *m = r->unit->ast;
+  for (int i = 0; i < m->decls.count; i++) {
+    const Decl *d = m->decls.data[i];
+    if (d->kind == DECL_GRAD && d->name == r->fn->name && d->grad_parm == parameter)
+      return d;
+  }
+  return NULL;
+}
+
+/* The call as its rules see it: parameters and sizes as they are before the body runs. NULL: there are no rules. */
+static Ruled *ruled_call(Checker *cx, const Found *found, const Frame *callee) {
+  Ruled *r = ARENA_NEW(cx->arena, Ruled);
+  const char **names = ARENA_ARRAY(cx->arena, const char *, callee->vars.count + 1);
+  const Value **values = ARENA_ARRAY(cx->arena, const Value *, callee->vars.count + 1);
+  bool any = false;
+  *r = (Ruled){found->unit, found->decl, callee->vars.count, names, values};
+  for (int i = 0; i < callee->vars.count; i++) {
+    names[i] = callee->vars.data[i]->name;
+    values[i] = callee->vars.data[i]->value;
+    any = any || check_rule_of(r, names[i]);
+  }
+  return any ? r : NULL;
+}
+
+/* The function's value as an operation of its own that knows of the rules. `first`: id of the first one that the call
+ * made. */
+static const Value *with_rules(Checker *cx, Ruled *r, const Value *v, int first, Span at) {
+  if (!r || value_is_poison(v))
+    return v;
+  if (v->kind != VAL_TENSOR || v->elem != EL_FIXED) {
+    diag_label(CHECK_DIAG(cx, E0507, r->fn->name_span,
+                          arena_printf(cx->arena, "functions with rules to return a fixed tensor, not %s",
+                                       v->kind == VAL_VOID ? "nothing" : value_type_text(cx->arena, v))),
+               "has a rule `grad %s`", r->fn->name);
+    return &value_poison;
+  }
+  if (!v->op)
+    return v;
+  if (v->op->id < first || v->op->note) {
+    Place place = v->place.kind == PLACE_PUBLIC ? cx->pi : v->place;
+    v = tensor_make(cx, OP_RESHAPE, &v, 1, NULL, 0, v->elem, v->shape, place, at);
+  }
+  v->op->note = r;
+  VEC_PUSH(cx->arena, &cx->ruled, v->op);
+  return v;
+}
+
+const Value *check_rule(Checker *cx, const Ruled *r, const Decl *rule, const Value *parameter,
+                        const Value *result, const Value *dy, Span at) {
+  Frame *outer = cx->frame;
+  Loop *loop = cx->loop;
+  Span here = cx->here;
+  Frame *f = scope_frame(cx->arena, outer, r->unit, rule, check_site(cx, at));
+  static const char *const given = "is what a rule is given";
+  for (int i = 0; i < r->count; i++)
+    scope_add(cx->arena, f, r->names[i], r->values[i], false)->fixed_how = given;
+  scope_add(cx->arena, f, rule->grad_name, dy, false)->fixed_how = given;
+  scope_add(cx->arena, f, arena_intern_z(cx->arena, "result"), result, false)->fixed_how = given;
+  cx->frame = f;
+  const Value *v = check_body(cx, rule);
+  cx->frame = outer;
+  cx->loop = loop;
+  cx->here = here;
+  if (value_is_poison(v))
+    return &value_poison;
+  if (v->kind != VAL_VOID && check_flow_same_form(v, parameter))
+    return v->kind == VAL_TENSOR ? tensor_to_fixed(cx, v, at) : v;
+  CHECK_DIAG(cx, E0507, rule->name_span,
+             arena_printf(cx->arena, "%s from this rule, which returns %s",
+                          value_type_text(cx->arena, parameter),
+                          v->kind == VAL_VOID ? "nothing" : value_type_text(cx->arena, v)));
+  return &value_poison;
+}
+
 /* ---- expansion ----------------------------------------------------------------------------------------- */
 
 static bool calls_itself(Checker *cx, const Decl *fn, const Call *call) {
@@ -313,9 +391,11 @@ static const Value *expand(Checker *cx, const Found *found, const Call *call) {
   Frame *callee = scope_frame(cx->arena, caller, found->unit, fn, check_site(cx, call->expr->span));
   if (!pass_arguments(cx, fn, of, callee, vars))
     return &value_poison;
+  Ruled *ruled = ruled_call(cx, found, callee);
+  int first = cx->program->next_id;
   const Value *applied = apply(cx, found, call, callee, vars);
   if (applied)
-    return applied;
+    return with_rules(cx, ruled, applied, first, call->expr->span);
   int errors = diag_error_count(cx->diags);
   Loop *loop = cx->loop;
   cx->frame = callee;
@@ -327,7 +407,7 @@ static const Value *expand(Checker *cx, const Found *found, const Call *call) {
     check_call_reveals(cx, call->expr, fn->name);
   if (!copy_out(cx, fn, of, vars))
     return &value_poison;
-  return result;
+  return with_rules(cx, ruled, result, first, call->expr->span);
 }
 
 /* ---- struct constructors ------------------------------------------------------------------------------- */
@@ -505,6 +585,18 @@ static const Value *call_named(Checker *cx, const Expr *e, Unit *u, const Type *
     find_in(f.unit, call.name, call.args[0].value, &f);
   }
   return call_found(cx, &f, &call, want);
+}
+
+const Value *check_call_value(Checker *cx, const char *function, const Value *x, Span at) {
+  Found f;
+  const Expr e = {.kind = EX_NAME, .span = at, .name = function};
+  Expr *whole = ARENA_NEW(cx->arena, Expr);
+  *whole = e;
+  CallArg arg = {NULL, whole, x};
+  Call call = {.expr = whole, .name = function, .name_span = at, .count = 1, .args = &arg};
+  if (!find_in(module_prelude(cx->modules), arena_intern_z(cx->arena, function), x, &f))
+    return &value_poison;
+  return dispatch(cx, &f, &call, NULL);
 }
 
 const Value *check_call(Checker *cx, const Expr *e, const Type *want) {

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "factor.h"
+#include "grad.h"
 #include "operator.h"
 #include "tensor.h"
 
@@ -508,7 +509,7 @@ static const Value *dispatch(Checker *cx, const Expr *e, const Type *want) {
   case EX_REVEAL: return check_reveal(cx, e, want);
   case EX_AT: return check_at(cx, e, want, true);
   case EX_PROTOCOL: return check_protocol(cx, e, want, true);
-  case EX_GRAD: CHECK_DIAG(cx, E0901, e->span, "`grad`"); return &value_poison;
+  case EX_GRAD: return grad_check(cx, e);
   }
   return &value_poison;
 }

@@ -25,17 +25,30 @@ void check_flow_restore(const Snapshot *s) {
 }
 
 Mark check_flow_mark(Checker *cx) {
-  return (Mark){check_flow_snapshot(cx),    cx->block,
-                cx->block->ops.count,       diag_mark(cx->diags),
-                cx->program->reveals.count, cx->program->slots.count,
-                cx->frame->vars.count,      cx->frame->block,
-                cx->states.count,           cx->times};
+  int n = cx->block->ops.count;
+  return (Mark){check_flow_snapshot(cx),
+                cx->block,
+                n ? cx->block->ops.data[n - 1] : NULL,
+                diag_mark(cx->diags),
+                cx->program->reveals.count,
+                cx->program->slots.count,
+                cx->frame->vars.count,
+                cx->frame->block,
+                cx->states.count,
+                cx->carried.count,
+                cx->times};
+}
+
+void check_flow_drop(Checker *cx, const Mark *m) {
+  cx->block = m->block;
+  while (cx->block->ops.count && cx->block->ops.data[cx->block->ops.count - 1] != m->last)
+    cx->block->ops.count--; /* not a number of operations: `grad` may have put some in front of the mark */
 }
 
 void check_flow_rollback(Checker *cx, const Mark *m) {
   check_flow_restore(&m->vars);
-  cx->block = m->block;
-  cx->block->ops.count = m->ops;
+  check_flow_drop(cx, m);
+  cx->carried.count = m->carried;
   diag_rollback(cx->diags, m->diags);
   cx->program->reveals.count = m->reveals;
   cx->program->slots.count = m->slots;

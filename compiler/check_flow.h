@@ -15,7 +15,8 @@ typedef struct Snapshot {
 typedef struct Mark {
   Snapshot vars;
   IrBlock *block;
-  int ops, diags, reveals, slots, frame_vars, frame_block, states;
+  const Op *last; /* operation of the block; NULL: it was empty */
+  int diags, reveals, slots, frame_vars, frame_block, states, carried;
   int64_t times;
 } Mark;
 
@@ -29,6 +30,8 @@ VarList check_flow_changeable(Checker *cx);
 Snapshot check_flow_snapshot(Checker *cx);
 void check_flow_restore(const Snapshot *s);
 Mark check_flow_mark(Checker *cx);
+/* Takes back the operations made since the mark. */
+void check_flow_drop(Checker *cx, const Mark *m);
 /* Takes back operations, messages, reveals, slots and variables made since the mark. */
 void check_flow_rollback(Checker *cx, const Mark *m);
 /* A leaf as an operation in the present block, at its own place. */

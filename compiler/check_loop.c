@@ -583,7 +583,7 @@ void check_while(Checker *cx, const Stmt *s) {
   }
   if (verdict == LOOP_BROKEN) { /* its operations go, its messages stay */
     check_flow_restore(&m.vars);
-    cx->block->ops.count = m.ops;
+    check_flow_drop(cx, &m);
   }
   leave_loop(cx, outer);
 }

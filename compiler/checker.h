@@ -8,7 +8,7 @@
  *   check_names.c functions nobody calls, walks    check_stored.c store and load
  *   scope.c       frames and variables
  *   tensor.c      operations on values             fold.c         constants
- *   builtin.c     the builtin functions
+ *   builtin.c     the builtin functions          grad*.c        derivatives (grad.h)
  */
 #ifndef TFEC_CHECKER_H
 #define TFEC_CHECKER_H
@@ -35,6 +35,17 @@ typedef struct Open {
   const Decl *kind;
   Span span; /* of the header */
 } Open;
+
+/* A call of a function that states its own derivative; note of the operation that gave its value. */
+typedef struct Ruled {
+  Unit *unit;
+  const Decl *fn;
+  int count; /* parameters and sizes, with what they were at the start */
+  const char *const *names;
+  const Value *const *values;
+} Ruled;
+
+typedef struct GradCarried GradCarried; /* grad.c */
 
 typedef struct Checker {
   Arena *arena;
@@ -64,6 +75,8 @@ typedef struct Checker {
   VEC(const Decl *) expanded; /* functions that have been expanded */
   Frame *blame;               /* whose chain of calls messages and sites show; NULL: frame's */
   bool deferred;              /* matching left a size for later */
+  VEC(Op *) ruled;            /* operations whose note is a Ruled */
+  VEC(GradCarried *) carried; /* gradients to be looked at when all loops are finished */
 } Checker;
 
 /* ---- messages ------------------------------------------------------------------------------------------ */
@@ -196,6 +209,13 @@ const Value *check_body(Checker *cx, const Decl *fn);
 const Value *check_test_reveal(Checker *cx, const Value *v, Span at);
 void check_names(Checker *cx); /* of the functions that were not expanded */
 bool check_changes_argument(Checker *cx, const char *function);
+/* A function of the prelude with one parameter, called for a value. */
+const Value *check_call_value(Checker *cx, const char *function, const Value *x, Span at);
+/* The rule `grad f.parameter` of the function; NULL: none. */
+const Decl *check_rule_of(const Ruled *r, const char *parameter);
+/* What the rule gives, in the form of the parameter's value; poison after an error. */
+const Value *check_rule(Checker *cx, const Ruled *r, const Decl *rule, const Value *parameter,
+                        const Value *result, const Value *dy, Span at);
 
 /* ---- check_stored.c ------------------------------------------------------------------------------------ */
 

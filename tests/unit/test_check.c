@@ -462,7 +462,7 @@ static void misuse_is_reported(void **state) {
       {"struct M[n] { w: fixed[n] }\nlet m: M[2, 3] = M(w = [1.0])\n", "E0215"},
       {"fn f(var x: int) { }\nf(1)\n", "E0131"},
       {"fn f(var x: int, var y: int) { }\nvar a = 1\nf(a, a)\n", "E0132"},
-      {"let x = grad(1.0, 2)\n", "E0901"},
+      {"let x = grad(1.0, 2)\n", "E0507"},
       {"let v = [1, 2]\nv[0] = 3\n", "E0206"},
       {"let x = 1\nx.y = 3\n", "E0206"},
       {"print(1)(2)\n", "E0133"},
