@@ -10,53 +10,9 @@
 #include <openssl/crypto.h>
 #include <stdbool.h>
 
-#include "../aes_key.h"
+#include "tree_vaes.h"
 
-#define INLINE static inline __attribute__((always_inline))
-
-enum { VECTORS = 8, LANES = 4, WALKS = VECTORS * LANES };
-
-/* `low` in the low word of each lane. */
-INLINE __m512i in_low(int64_t low) {
-  return _mm512_set_epi64(0, low, 0, low, 0, low, 0, low);
-}
-
-/* The 128 bits at each of four addresses. */
-INLINE __m512i load_lanes(const uint64_t *const at[LANES], int64_t offset) {
-  __m512i a = _mm512_castsi128_si512(_mm_loadu_si128((const void *)(at[0] + offset)));
-  a = _mm512_mask_broadcast_i64x2(a, 0x0c, _mm_loadu_si128((const void *)(at[1] + offset)));
-  a = _mm512_mask_broadcast_i64x2(a, 0x30, _mm_loadu_si128((const void *)(at[2] + offset)));
-  return _mm512_mask_broadcast_i64x2(a, 0xc0, _mm_loadu_si128((const void *)(at[3] + offset)));
-}
-
-INLINE void load_keys(__m512i keys[11], const TfeHashKey *key) {
-  for (int i = 0; i < 11; i++)
-    keys[i] = _mm512_broadcast_i32x4(_mm_load_si128((const void *)&key->rounds[i]));
-}
-
-/* H without its last addition of s, for all vectors. */
-INLINE void rounds(const __m512i keys[11], __m512i x[VECTORS]) {
-#pragma GCC unroll 9
-  for (int round = 1; round < 10; round++) {
-#pragma GCC unroll 8
-    for (int v = 0; v < VECTORS; v++)
-      x[v] = _mm512_aesenc_epi128(x[v], keys[round]);
-  }
-#pragma GCC unroll 8
-  for (int v = 0; v < VECTORS; v++)
-    x[v] = _mm512_aesenclast_epi128(x[v], keys[10]);
-}
-
-/* Lanes whose node has its control bit set. */
-INLINE __mmask8 control_of(__m512i node) {
-  return _mm512_test_epi64_mask(_mm512_unpacklo_epi64(node, node), _mm512_set1_epi64(1));
-}
-
-/* The control bit of a, the rest of b. */
-INLINE __m512i with_control(__m512i b, __m512i a) {
-  const __m512i one = in_low(1);
-  return _mm512_or_si512(_mm512_andnot_si512(one, b), _mm512_and_si512(a, one));
-}
+enum { VECTORS = TREE_VECTORS, LANES = TREE_LANES, WALKS = VECTORS * LANES };
 
 /* -- evaluation ------------------------------------------------------------------------------------------ */
 
@@ -70,16 +26,16 @@ typedef struct Walk {
 
 /* One level of all walks. `bit` is its direction bit in a number. */
 INLINE void walk_level(Walk *w, const __m512i keys[11], __m512i bit, int64_t level, bool leaf) {
-  const __m512i one = in_low(1), two = in_low(2);
+  const __m512i one = tree_in_low(1), two = tree_in_low(2);
   __m512i s[VECTORS], x[VECTORS];
 #pragma GCC unroll 8
   for (int v = 0; v < VECTORS; v++) {
-    __m512i node = w->node[v], correction = load_lanes(w->row[v], 2 * level);
+    __m512i node = w->node[v], correction = tree_load_lanes(w->row[v], 2 * level);
     __mmask8 d = _mm512_test_epi64_mask(w->x[v], bit), turn = _mm512_test_epi64_mask(w->turn[v], bit);
-    __mmask8 control = control_of(node);
+    __mmask8 control = tree_control_of(node);
     w->parity[v] = _mm512_mask_xor_epi64(w->parity[v], turn, w->parity[v], node);
     if (!leaf) {
-      correction = _mm512_mask_mov_epi64(correction, d, with_control(correction, w->right[v]));
+      correction = _mm512_mask_mov_epi64(correction, d, tree_with_control(correction, w->right[v]));
       w->right[v] = _mm512_srli_epi64(w->right[v], 1);
     }
     __m512i child = _mm512_andnot_si512(one, node);
@@ -87,7 +43,7 @@ INLINE void walk_level(Walk *w, const __m512i keys[11], __m512i bit, int64_t lev
     x[v] = _mm512_xor_si512(child, keys[0]);
     s[v] = _mm512_mask_xor_epi64(child, control, child, correction);
   }
-  rounds(keys, x);
+  tree_rounds(keys, x);
 #pragma GCC unroll 8
   for (int v = 0; v < VECTORS; v++)
     w->node[v] = _mm512_xor_si512(x[v], s[v]);
@@ -109,16 +65,16 @@ INLINE void walk_start(Walk *w, const DpfWalks *all, int64_t first, int64_t n, D
     if (i + 1 < n && --left == 0)
       key++, left = all->points;
   }
-  const __m512i role = in_low((int64_t)all->role), one = in_low(1),
+  const __m512i role = tree_in_low((int64_t)all->role), one = tree_in_low(1),
                 mask = _mm512_set1_epi64((int64_t)shape.mask);
   for (int v = 0; v < VECTORS; v++) {
     __mmask8 there = first_of_eight(n - v / 2 * 8);
     __m512i x = _mm512_and_si512(_mm512_maskz_loadu_epi64(there, all->x + first + v / 2 * 8), mask);
     w->x[v] = v & 1 ? _mm512_unpackhi_epi64(x, x) : _mm512_unpacklo_epi64(x, x);
     w->turn[v] = _mm512_xor_si512(w->x[v], _mm512_srli_epi64(w->x[v], 1));
-    w->node[v] = _mm512_or_si512(_mm512_andnot_si512(one, load_lanes(root[v], 0)), role);
+    w->node[v] = _mm512_or_si512(_mm512_andnot_si512(one, tree_load_lanes(root[v], 0)), role);
     w->parity[v] = _mm512_setzero_si512();
-    __m512i end = load_lanes(w->row[v], shape.words - 2);
+    __m512i end = tree_load_lanes(w->row[v], shape.words - 2);
     w->right[v] = _mm512_unpackhi_epi64(end, end);
   }
 }
@@ -169,7 +125,7 @@ INLINE void walk_all(const TfeHashKey *key, const DpfWalks *all, int64_t first, 
                      bool prefix) {
   __m512i keys[11];
   Walk w;
-  load_keys(keys, key);
+  tree_load_keys(keys, key);
   for (int64_t end = first + n; first < end; first += WALKS) {
     int64_t part = end - first < WALKS ? end - first : WALKS, level = 0;
     __m512i bit = _mm512_set1_epi64((int64_t)(UINT64_C(1) << (shape.depth - 1)));
@@ -225,10 +181,9 @@ INLINE void make_start(Making *m, const DpfKeys *all, int64_t first, int64_t n, 
       for (int party = 0; party < 2; party++)
         root[party][lane] = all->root[party] + 2 * key;
     }
-    m->alpha[g] =
-        _mm512_set_epi64(alpha[3], alpha[3], alpha[2], alpha[2], alpha[1], alpha[1], alpha[0], alpha[0]);
-    m->node[g][0] = with_control(load_lanes(root[0], 0), _mm512_setzero_si512());
-    m->node[g][1] = with_control(load_lanes(root[1], 0), in_low(1));
+    m->alpha[g] = tree_in_lanes(alpha);
+    m->node[g][0] = tree_with_control(tree_load_lanes(root[0], 0), _mm512_setzero_si512());
+    m->node[g][1] = tree_with_control(tree_load_lanes(root[1], 0), tree_in_low(1));
     m->right[g] = _mm512_setzero_si512();
   }
 }
@@ -238,12 +193,12 @@ INLINE void grow(const Making *m, const __m512i keys[11], __m512i child[VECTORS]
   __m512i s[VECTORS];
 #pragma GCC unroll 8
   for (int v = 0; v < VECTORS; v++) {
-    s[v] = _mm512_andnot_si512(in_low(1), m->node[v / 4][v & 1]);
+    s[v] = _mm512_andnot_si512(tree_in_low(1), m->node[v / 4][v & 1]);
     if (v & 2)
-      s[v] = _mm512_xor_si512(s[v], in_low(2));
+      s[v] = _mm512_xor_si512(s[v], tree_in_low(2));
     child[v] = _mm512_xor_si512(s[v], keys[0]);
   }
-  rounds(keys, child);
+  tree_rounds(keys, child);
 #pragma GCC unroll 8
   for (int v = 0; v < VECTORS; v++)
     child[v] = _mm512_xor_si512(child[v], s[v]);
@@ -251,18 +206,18 @@ INLINE void grow(const Making *m, const __m512i keys[11], __m512i child[VECTORS]
 
 /* tree_descend of tree.h. `bit` is the level's direction bit in a number, `at` its bit in the last word. */
 INLINE void correct_level(Making *m, int g, const __m512i child[4], __m512i bit, __m512i at, int64_t level) {
-  const __m512i one = in_low(1);
+  const __m512i one = tree_in_low(1);
   __m512i left = _mm512_xor_si512(child[0], child[1]), right = _mm512_xor_si512(child[2], child[3]);
   __mmask8 a = _mm512_test_epi64_mask(m->alpha[g], bit);
   __m512i t_left = _mm512_mask_mov_epi64(_mm512_xor_si512(left, one), a, left);
   __m512i t_right = _mm512_mask_xor_epi64(right, a, right, one);
-  __m512i seed = with_control(_mm512_mask_mov_epi64(right, a, left), t_left);
-  __m512i kept = _mm512_mask_mov_epi64(seed, a, with_control(seed, t_right));
+  __m512i seed = tree_with_control(_mm512_mask_mov_epi64(right, a, left), t_left);
+  __m512i kept = _mm512_mask_mov_epi64(seed, a, tree_with_control(seed, t_right));
   store_lanes(m->row[g], 2 * level, seed);
   m->right[g] = _mm512_mask_or_epi64(m->right[g], _mm512_test_epi64_mask(t_right, one), m->right[g], at);
   for (int party = 0; party < 2; party++) {
     __m512i hashed = _mm512_mask_mov_epi64(child[party], a, child[2 + party]);
-    m->node[g][party] = _mm512_mask_xor_epi64(hashed, control_of(m->node[g][party]), hashed, kept);
+    m->node[g][party] = _mm512_mask_xor_epi64(hashed, tree_control_of(m->node[g][party]), hashed, kept);
   }
 }
 
@@ -291,7 +246,7 @@ INLINE void make_end(const Making *m, DpfShape shape) {
 static void key(const TfeHashKey *hash_key, const DpfKeys *all, int64_t first, int64_t n, DpfShape shape) {
   __m512i keys[11], child[VECTORS];
   Making m;
-  load_keys(keys, hash_key);
+  tree_load_keys(keys, hash_key);
   for (int64_t end = first + n; first < end; first += KEYS) {
     __m512i bit = _mm512_set1_epi64((int64_t)(UINT64_C(1) << (shape.depth - 1))), at = _mm512_set1_epi64(1);
     int64_t level = 0;

@@ -3,12 +3,14 @@
  *   SPLINE_CODE   the table to export (spline_code.h)
  *   Num           uint64_t or unsigned __int128, unsigned: the ring modulo 2^K is computed modulo 2^NUM_BITS
  *   NUM_BITS      its bits
+ *   SPLINE_WALKS  where an instruction set has it, what makes walks (spline_walk.h)
  * Numbers carry anything above bit K until `put` or `finish` cuts it off. */
 #include <openssl/crypto.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "spline_code.h"
+#include "spline_walk.h"
 #include "tree.h"
 
 #define INLINE static inline __attribute__((always_inline))
@@ -360,17 +362,51 @@ static void walk_level(Server *s, int64_t level) {
   }
 }
 
+#if defined(SPLINE_WALKS)
+static void walk_side_by_side(Server *s) {
+  Walks *w = &s->walks;
+  Shape shape = s->shape;
+  const uint64_t *words[WALKS], *root[WALKS];
+  for (int64_t k = 0; k < w->n; k++) {
+    words[k] = s->words + w->element[k] * shape.words;
+    root[k] = s->root + 2 * w->element[k];
+  }
+  SPLINE_WALKS(s->key, &(TfeSplineWalks){w->n,
+                                         shape.levels,
+                                         shape.seeds,
+                                         shape.values,
+                                         shape.ring,
+                                         shape.words,
+                                         words,
+                                         root,
+                                         w->point,
+                                         {w->sum[0], w->sum[1]},
+                                         s->role});
+}
+#endif
+
+static void walk_levels(Server *s) {
+  Walks *w = &s->walks;
+#if defined(SPLINE_WALKS)
+  if (s->shape.levels > 1) {
+    walk_side_by_side(s);
+    return;
+  }
+#endif
+  for (int64_t k = 0; k < w->n; k++)
+    w->node[k] = tree_root(s->root + 2 * w->element[k], s->role);
+  for (int64_t level = 0; level < s->shape.levels; level++)
+    walk_level(s, level);
+}
+
 /* Makes the walks there are and takes their results. */
 static void walk_all(Server *s) {
   Walks *w = &s->walks;
   if (w->n == 0)
     return;
-  for (int64_t k = 0; k < w->n; k++) {
-    w->node[k] = tree_root(s->root + 2 * w->element[k], s->role);
+  for (int64_t k = 0; k < w->n; k++)
     w->sum[0][k] = w->sum[1][k] = 0;
-  }
-  for (int64_t level = 0; level < s->shape.levels; level++)
-    walk_level(s, level);
+  walk_levels(s);
   for (int64_t k = 0; k < w->n; k++) {
     Num p = w->factor[0][k] * w->sum[0][k] + w->factor[1][k] * w->sum[1][k];
     s->sum[w->element[k]] += signed_by(p, s->role);
@@ -482,7 +518,6 @@ INLINE void taylor(int powers, int64_t (*restrict factor)[LEAVES * PER_BLOCK], c
 #pragma GCC unroll 4
       for (int d = powers - 2; d >= e; d--)
         b[d] += (int64_t)(((Wide)b[d + 1] * centre) >> (low + 1));
-#pragma GCC unroll 4
     for (int e = 0; e < (powers + PER_BLOCK - 1) / PER_BLOCK * PER_BLOCK; e++)
       factor[e / PER_BLOCK][PER_BLOCK * m + e % PER_BLOCK] =
           (b[e] + (1 << (TFE_SPLINE_GUARD - 1))) >> TFE_SPLINE_GUARD;

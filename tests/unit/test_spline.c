@@ -396,31 +396,56 @@ static TfeSpline common_layout(bool wide) {
                      .pieces = 3};
 }
 
-static void test_tiers_agree(void **unused) {
-  (void)unused;
-  static const int64_t counts[] = {0, 1, 2, 3, 5, 31, 32, 33, 64, 65, 130};
-  for (size_t t = 0; t < 2 * sizeof counts / sizeof *counts; t++) {
-    int64_t n = counts[t / 2];
-    Gate g = new_gate(common_layout(t % 2), common_breaks, 36);
-    int64_t w = tfe_spline_words(&g.s);
+/* One layout by all tables, for some numbers of values that fill no batch and no vector. */
+static void check_tiers(const Gate *g) {
+  static const int64_t counts[] = {0, 1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 65, 130};
+  int64_t w = tfe_spline_words(&g->s);
+  for (size_t t = 0; t < sizeof counts / sizeof *counts; t++) {
+    int64_t n = counts[t];
     uint64_t *r = new_random(n), *c = new_random(n), *root0 = new_random(2 * n), *root1 = new_random(2 * n);
-    uint64_t *words = new_random(w * n + 1), *want = new_random(w * n + 1), *out = new_random(n),
+    uint64_t *words = new_random(w * n + 1), *want = new_random(w * n), *out = new_random(n),
              *share = new_random(n);
-    tfe_spline_key_with(&tfe_hash_c, tfe_hash_default_key, want, r, root0, root1, n, &g.s);
+    tfe_spline_key_with(&tfe_hash_c, tfe_hash_default_key, want, r, root0, root1, n, &g->s);
     for (int i = 1; tfe_hash_tier(i); i++) {
       words[w * n] = 77;
-      tfe_spline_key_with(tfe_hash_tier(i), tfe_hash_default_key, words, r, root0, root1, n, &g.s);
+      tfe_spline_key_with(tfe_hash_tier(i), tfe_hash_default_key, words, r, root0, root1, n, &g->s);
       assert_int_equal(words[w * n], 77);
       assert_memory_equal(words, want, (size_t)(w * n) * 8);
     }
     for (int i = 1, role = 0; tfe_hash_tier(i); i++, role ^= 1) {
-      tfe_spline_eval_with(&tfe_hash_c, tfe_hash_default_key, share, c, root0, want, g.table, n, &g.s, role);
-      tfe_spline_eval_with(tfe_hash_tier(i), tfe_hash_default_key, out, c, root0, want, g.table, n, &g.s,
+      tfe_spline_eval_with(&tfe_hash_c, tfe_hash_default_key, share, c, root0, want, g->table, n, &g->s,
+                           role);
+      tfe_spline_eval_with(tfe_hash_tier(i), tfe_hash_default_key, out, c, root0, want, g->table, n, &g->s,
                            role);
       assert_memory_equal(out, share, (size_t)n * 8);
     }
-    free(r), free(c), free(root0), free(root1), free(words), free(want), free(out), free(share),
-        free(g.table);
+    free(r), free(c), free(root0), free(root1), free(words), free(want), free(out), free(share);
+  }
+}
+
+static void test_tiers_agree(void **unused) {
+  (void)unused;
+  static const int64_t zero[] = {0}, ends[] = {-1, 0};
+  const struct {
+    TfeSpline layout;
+    const int64_t *breaks;
+  } cases[] = {
+      {common_layout(false), common_breaks},
+      {common_layout(true), common_breaks},
+      {{.bits = 31, .degree = -1, .linear = 1, .has_pieces = 1, .out_bits = 47, .pieces = 1}, zero},
+      {{.bits = 64, .degree = -1, .linear = 1, .has_pieces = 1, .out_bits = 64, .pieces = 2}, ends},
+      {{.bits = 64, .degree = -1, .linear = 1, .has_pieces = 1, .out_bits = 64, .shift = 9, .pieces = 2},
+       ends},
+      {{.bits = 63, .degree = -1, .has_pieces = 1, .out_bits = 1, .pieces = 2}, ends},
+      {{.bits = 40, .low = 6, .degree = -1, .has_pieces = 1, .out_bits = 33, .pieces = 3}, common_breaks},
+      {{.bits = 2, .degree = -1, .has_pieces = 1, .out_bits = 1, .pieces = 2}, ends},
+      {{.bits = 2, .low = 1, .degree = -1, .has_pieces = 1, .out_bits = 1, .pieces = 2}, ends},
+      {{.bits = 12, .degree = 0, .payload_scale = 10, .out_bits = 40, .first = -30, .count = 60}, NULL},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    Gate g = new_gate(cases[i].layout, cases[i].breaks, 36);
+    check_tiers(&g);
+    free(g.table);
   }
 }
 
