@@ -248,7 +248,75 @@ static bool pays(int64_t m, int64_t k, int64_t n, int64_t bits) {
   return m >= 32 && k >= 8 && n >= COLUMNS;
 }
 
+/* -- rings of up to 32 bits: b packed as words of 32 bits, panels of 16 columns, by vpmulld ------------------ */
+
+enum { NARROW_COLUMNS = 16 };
+
+static void pack_narrow(void *to, const uint64_t *b, int64_t ldb, int64_t k, int64_t n) {
+  const __m256i even = _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6);
+  uint32_t *out = to;
+  for (; k > 0; k--, b += ldb, out += NARROW_COLUMNS)
+    for (int64_t j = 0; j < NARROW_COLUMNS; j += 4) {
+      __m256i words = load(b + (j < n ? j : 0), n - j >= 4, first_lanes(n - j));
+      __m256i low = _mm256_permutevar8x32_epi32(words, even);
+      _mm_store_si128((void *)(out + j), _mm256_castsi256_si128(low));
+    }
+}
+
+/* The sums of 8 columns, of which there are n. */
+INLINE void put_narrow(uint64_t *out, int64_t n, __m256i sum, Finish f) {
+  put(out, n >= 4, first_lanes(n), _mm256_cvtepu32_epi64(_mm256_castsi256_si128(sum)), f);
+  if (n > 4)
+    put(out + 4, n >= 8, first_lanes(n - 4), _mm256_cvtepu32_epi64(_mm256_extracti128_si256(sum, 1)), f);
+}
+
+/* n columns, 0 < n <= 16. */
+INLINE void block_narrow(int rows, const TfePanel *s, int64_t n, uint64_t *out, const uint64_t *a,
+                         const uint32_t *b) {
+  __m256i sum[4][2];
+#pragma GCC unroll 4
+  for (int r = 0; r < rows; r++)
+    sum[r][0] = sum[r][1] = _mm256_setzero_si256();
+  int64_t lda = s->lda, step = s->step;
+  for (int64_t p = s->k; p > 0; p--, a += step, b += NARROW_COLUMNS) {
+    __m256i b0 = _mm256_load_si256((const void *)b), b1 = _mm256_load_si256((const void *)(b + 8));
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; r++) {
+      __m256i va = _mm256_set1_epi32((int32_t)(uint32_t)a[r * lda]);
+      sum[r][0] = _mm256_add_epi32(sum[r][0], _mm256_mullo_epi32(va, b0));
+      sum[r][1] = _mm256_add_epi32(sum[r][1], _mm256_mullo_epi32(va, b1));
+    }
+  }
+  Finish finish = finish_of(s);
+#pragma GCC unroll 4
+  for (int r = 0; r < rows; r++) {
+    put_narrow(out + r * s->ldo, n, sum[r][0], finish);
+    if (n > 8)
+      put_narrow(out + r * s->ldo + 8, n - 8, sum[r][1], finish);
+  }
+}
+
+static void multiply_narrow(const TfePanel *s) {
+  const uint32_t *b = s->b;
+  for (int64_t j = 0; j < s->n; j += NARROW_COLUMNS, b += s->k * NARROW_COLUMNS) {
+    int64_t m = s->m, n = s->n - j < NARROW_COLUMNS ? s->n - j : NARROW_COLUMNS;
+    uint64_t *out = (uint64_t *)s->out + j;
+    const uint64_t *a = s->a;
+    for (; m >= 4; m -= 4, out += 4 * s->ldo, a += 4 * s->lda)
+      block_narrow(4, s, n, out, a, b);
+    for (; m > 0; m--, out += s->ldo, a += s->lda)
+      block_narrow(1, s, n, out, a, b);
+  }
+}
+
+/* Against the direct kernel; measured. */
+static bool narrow_pays(int64_t m, int64_t k, int64_t n, int64_t bits) {
+  return bits <= 32 && m >= 16 && k >= 8 && n > 8;
+}
+
+static const TfePacked packed_narrow = {
+    NARROW_COLUMNS, 1, NARROW_COLUMNS * 4, PACKED_DEPTH, pack_narrow, multiply_narrow, narrow_pays};
 static const TfePacked packed_words = {COLUMNS, 1, PACKED_ROW * 8, PACKED_DEPTH, pack, multiply, pays};
-static const TfePacked *const packed[] = {&packed_words, NULL};
+static const TfePacked *const packed[] = {&packed_narrow, &packed_words, NULL};
 const TfeRing tfe_ring_avx2 = {"avx2", COLUMNS, panel, panel_fixed, copy, add, packed};
 #endif

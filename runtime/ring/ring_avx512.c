@@ -1,6 +1,6 @@
 /* AVX-512 kernels of ring.h: vpmullq on blocks of eight rows by 24 columns, a broadcast from memory. The
  * last vector of a row is masked, so that no byte outside is touched. Few rows read each row of b in long
- * pieces, since they come from far and are used once. Doubles: a product and a sum apart, never fused. */
+ * pieces, since they come from far and are used once. Rings of up to 32 bits have vpmulld, with twice the lanes. Doubles: a product and a sum apart, never fused. */
 #include "ring.h"
 
 #if defined(__x86_64__)
@@ -193,6 +193,86 @@ void tfe_avx512_add(uint64_t *out, int64_t ldo, const uint64_t *in, int64_t ldi,
     }
 }
 
+/* -- rings of up to 32 bits: b packed as words of 32 bits, panels of 32 columns, by vpmulld ------------------ */
+
+enum { NARROW_COLUMNS = 32, NARROW_DEPTH = 256 };
+
+static void pack_narrow(void *to, const uint64_t *b, int64_t ldb, int64_t k, int64_t n) {
+  uint32_t *out = to;
+  for (; k > 0; k--, b += ldb, out += NARROW_COLUMNS)
+    for (int64_t j = 0; j < NARROW_COLUMNS; j += 8) {
+      __mmask8 lanes = n - j >= 8 ? 0xff : n > j ? lanes_of(n - j, 1) : 0;
+      __m512i words = _mm512_maskz_loadu_epi64(lanes, b + (lanes ? j : 0));
+      _mm256_store_si256((void *)(out + j), _mm512_cvtepi64_epi32(words));
+    }
+}
+
+/* The sums of 16 columns, of which there are n. */
+INLINE void put_narrow(uint64_t *out, int64_t n, __m512i sum, Finish f) {
+  __m512i low = _mm512_cvtepu32_epi64(_mm512_castsi512_si256(sum));
+  put(out, n >= 8 ? 0xff : lanes_of(n, 1), low, f);
+  if (n > 8)
+    put(out + 8, n >= 16 ? 0xff : lanes_of(n - 8, 1),
+        _mm512_cvtepu32_epi64(_mm512_extracti64x4_epi64(sum, 1)), f);
+}
+
+/* rows by one or two vectors of 16 columns, n in all. */
+INLINE void block_narrow(int rows, int vectors, const TfePanel *s, int64_t n, uint64_t *out,
+                         const uint64_t *a, const uint32_t *b) {
+  __m512i sum[8][2];
+#pragma GCC unroll 8
+  for (int r = 0; r < rows; r++)
+    sum[r][0] = sum[r][1] = _mm512_setzero_si512();
+  int64_t lda = s->lda, step = s->step;
+  for (int64_t p = s->k; p > 0; p--, a += step, b += NARROW_COLUMNS)
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++) {
+      __m512i va = _mm512_set1_epi32((int32_t)(uint32_t)a[r * lda]);
+#pragma GCC unroll 2
+      for (int v = 0; v < vectors; v++) {
+        __m512i product = _mm512_mullo_epi32(va, _mm512_load_si512(b + 16 * v));
+        sum[r][v] = _mm512_add_epi32(sum[r][v], product);
+      }
+    }
+  Finish finish = finish_of(s);
+#pragma GCC unroll 8
+  for (int r = 0; r < rows; r++) {
+    put_narrow(out + r * s->ldo, n, sum[r][0], finish);
+    if (vectors == 2)
+      put_narrow(out + r * s->ldo + 16, n - 16, sum[r][1], finish);
+  }
+}
+
+INLINE void panel_narrow(int vectors, const TfePanel *s, int64_t n, uint64_t *out, const uint32_t *b) {
+  const uint64_t *a = s->a;
+  int64_t m = s->m;
+  for (; m >= 8; m -= 8, out += 8 * s->ldo, a += 8 * s->lda)
+    block_narrow(8, vectors, s, n, out, a, b);
+  for (; m >= 2; m -= 2, out += 2 * s->ldo, a += 2 * s->lda)
+    block_narrow(2, vectors, s, n, out, a, b);
+  if (m > 0)
+    block_narrow(1, vectors, s, n, out, a, b);
+}
+
+static void multiply_narrow(const TfePanel *s) {
+  const uint32_t *b = s->b;
+  for (int64_t j = 0; j < s->n; j += NARROW_COLUMNS, b += s->k * NARROW_COLUMNS) {
+    int64_t n = s->n - j < NARROW_COLUMNS ? s->n - j : NARROW_COLUMNS;
+    if (n > 16)
+      panel_narrow(2, s, n, (uint64_t *)s->out + j, b);
+    else
+      panel_narrow(1, s, n, (uint64_t *)s->out + j, b);
+  }
+}
+
+/* Against the direct kernel; measured. */
+static bool narrow_pays(int64_t m, int64_t k, int64_t n, int64_t bits) {
+  return bits <= 32 && m >= 16 && k >= 8 && n > 8;
+}
+
+const TfePacked tfe_packed_avx512_narrow = {
+    NARROW_COLUMNS, 1, NARROW_COLUMNS * 4, NARROW_DEPTH, pack_narrow, multiply_narrow, narrow_pays};
+static const TfePacked *const packed[] = {&tfe_packed_avx512_narrow, NULL};
 const TfeRing tfe_ring_avx512 = {
-    "avx512", COLUMNS, tfe_avx512_panel, tfe_avx512_panel_fixed, tfe_avx512_copy, tfe_avx512_add, NULL};
+    "avx512", COLUMNS, tfe_avx512_panel, tfe_avx512_panel_fixed, tfe_avx512_copy, tfe_avx512_add, packed};
 #endif

@@ -17,6 +17,8 @@ void tfe_avx512_copy(uint64_t *out, int64_t ldo, const uint64_t *in, int64_t ldi
 void tfe_avx512_add(uint64_t *out, int64_t ldo, const uint64_t *in, int64_t ldi, int64_t rows, int64_t n,
                     uint64_t mask);
 
+/* For rings of up to 32 bits. */
+extern const TfePacked tfe_packed_avx512_narrow;
 /* With IFMA and VNNI, for rings of any bits. */
 extern const TfePacked tfe_packed_ifma;
 

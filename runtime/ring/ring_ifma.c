@@ -159,7 +159,7 @@ static bool pays(int64_t m, int64_t k, int64_t n, int64_t bits) {
 
 const TfePacked tfe_packed_ifma = {COLUMNS, UNIT, GROUP * 8, DEPTH, pack, multiply, pays};
 
-static const TfePacked *const packed[] = {&tfe_packed_ifma, NULL};
+static const TfePacked *const packed[] = {&tfe_packed_avx512_narrow, &tfe_packed_ifma, NULL};
 const TfeRing tfe_ring_ifma = {
     "ifma", TFE_AVX512_COLUMNS, tfe_avx512_panel, tfe_avx512_panel_fixed, tfe_avx512_copy, tfe_avx512_add,
     packed};

@@ -8,12 +8,12 @@ typedef struct Matmul {
   const TfeRing *ring;
   NaiveMatmul *naive;
   uint64_t *out, *a, *b;
-  int64_t m, k, n;
+  int64_t m, k, n, bits;
 } Matmul;
 
 static void ours(void *data) {
   Matmul *d = data;
-  tfe_ring_matmul(d->ring, d->out, d->a, d->b, d->m, d->k, d->n, 64, TFE_SET);
+  tfe_ring_matmul(d->ring, d->out, d->a, d->b, d->m, d->k, d->n, d->bits, TFE_SET);
 }
 
 static void direct(void *data) {
@@ -56,11 +56,11 @@ static double wanted(TfeCpu cpu, const int64_t *s) {
 }
 
 static BenchRow row_of(const Matmul *d) {
-  return (BenchRow){.kernel = "matmul",
+  return (BenchRow){.kernel = d->bits == 64 ? "matmul" : bench_text("matmul 2^%ld", (long)d->bits),
                     .shape = bench_text("%ldx%ldx%ld", (long)d->m, (long)d->k, (long)d->n),
                     .tier = d->ring->name,
                     .unit = "GMAC/s",
-                    .limit = limit_multiply_add(d->ring->name) / 1e9};
+                    .limit = d->bits == 64 ? limit_multiply_add(d->ring->name) / 1e9 : 0};
 }
 
 /* AMX beside the table it falls back on. */
@@ -76,7 +76,7 @@ static void beside_avx512(Matmul *d) {
   bench_row(row);
 }
 
-static void row(TfeCpu cpu, const int64_t *s) {
+static void row(TfeCpu cpu, const int64_t *s, int64_t bits) {
   Matmul d = {tfe_ring_of(cpu),
               naive_of(cpu),
               bench_words(s[0] * s[2]),
@@ -84,7 +84,8 @@ static void row(TfeCpu cpu, const int64_t *s) {
               bench_words(s[1] * s[2]),
               s[0],
               s[1],
-              s[2]};
+              s[2],
+              bits};
   BenchPair pair = bench_pair(ours, naive, &d);
   double work = (double)(s[0] * s[1] * s[2]) / 1e9;
   BenchRow row = row_of(&d);
@@ -92,10 +93,10 @@ static void row(TfeCpu cpu, const int64_t *s) {
   row.against = "naive";
   row.other = work / pair.other;
   row.ratio = pair.ratio;
-  row.wanted = wanted(cpu, s);
-  row.limit_wanted = large(s) && cpu == TFE_CPU_AVX512 ? 0.8 : 0;
+  row.wanted = bits < 64 ? 1 : wanted(cpu, s);
+  row.limit_wanted = bits == 64 && large(s) && cpu == TFE_CPU_AVX512 ? 0.8 : 0;
   bench_row(row);
-  if (cpu == TFE_CPU_AMX && large(s))
+  if (cpu == TFE_CPU_AMX && large(s) && bits == 64)
     beside_avx512(&d);
 }
 
@@ -107,5 +108,8 @@ void bench_matmul(void) {
   };
   for (TfeCpu cpu = TFE_CPU_C; cpu <= tfe_cpu_best(); cpu++)
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-      row(cpu, shapes[i]);
+      row(cpu, shapes[i], 64);
+  for (TfeCpu cpu = TFE_CPU_AVX2; cpu <= tfe_cpu_best(); cpu++)
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+      row(cpu, shapes[i], 32);
 }
