@@ -347,10 +347,12 @@ static TfeStatus add_directory(TfeCtx *ctx, TfeInput *input, const char *directo
   return status;
 }
 
-/* Without --input: the one of NAME.npy, NAME.npz, NAME.csv (struct: NAME.npz, NAME/) that is here. A name
+/* Without --input: the one of NAME.npy, NAME.npz, NAME.csv, NAME.idx, NAME.idx.gz (struct: NAME.npz, NAME/) that is here. A name
  * that is a path is never looked up: a program must not choose files outside the working directory. */
 static TfeStatus find_default(TfeCtx *ctx, TfeInput *input) {
-  static const char *const tensors[] = {".npy", ".npz", ".csv", NULL}, *const structs[] = {".npz", "", NULL};
+  static const char *const tensors[] = {".npy", ".npz", ".csv", ".idx", ".idx.gz", NULL}, *const structs[] = {
+                                                                                              ".npz", "",
+                                                                                              NULL};
   TfeBuffer path = {0};
   TfeStatus status = TFE_OK;
   bool plain = !strchr(input->name, '/') && input->name[0] != '.' && input->name[0] != 0;

@@ -9,7 +9,7 @@
  * [3, 4]]; NAME=- standard input, one JSON value a line; NAME=DIR/ every file of it, in order of name
  * (bytes), each one item; for a struct a directory with FIELD.npy or FIELD.csv, or a directory of .npz
  * files or of such directories. Anything that reads as a literal is one: a file called `5` is `./5`.
- * Without --input: NAME.npy, NAME.npz or NAME.csv (a struct: NAME.npz or NAME/) in the working directory,
+ * Without --input: NAME.npy, NAME.npz, NAME.csv, NAME.idx or NAME.idx.gz (a struct: NAME.npz or NAME/) in the working directory,
  * if exactly one of them is there. A slot read again takes the next item; all fields of a struct advance
  * together. What check has read is what the program gets.
  *
