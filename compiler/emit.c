@@ -234,6 +234,14 @@ static LLVMValueRef stored_table(Emitter *e) {
   return table(e, rows, e->stored.count, "stored");
 }
 
+static LLVMValueRef live_table(Emitter *e) {
+  int count = emit_checkpoint_count(e);
+  LLVMValueRef *rows = ARENA_ARRAY(e->arena, LLVMValueRef, count + 1);
+  for (int i = 0; i < count; i++)
+    rows[i] = emit_live(e, i);
+  return table(e, rows, count, "live");
+}
+
 static LLVMValueRef site_table(Emitter *e) {
   LLVMValueRef *rows = ARENA_ARRAY(e->arena, LLVMValueRef, e->sites.count + 1);
   for (int i = 0; i < e->sites.count; i++)
@@ -260,7 +268,7 @@ static void add_program(Emitter *e, const EmitInfo *info) {
       emit_i64(e, e->sites.count), site_table(e), emit_i64(e, e->plan->arena_words), emit_i64(e, p->clear),
       emit_text(e, info->about), emit_text(e, info->parameters), emit_i64(e, info->expected_known),
       emit_i64_array(e, expected, info->expected_known ? 5 * e->self->count : 5),
-      emit_i64(e, emit_checkpoint_count(e)), emit_i64(e, info->total_steps), e->run);
+      emit_i64(e, emit_checkpoint_count(e)), live_table(e), emit_i64(e, info->total_steps), e->run);
   LLVMValueRef g = LLVMAddGlobal(e->module, LLVMTypeOf(value), "tfe_program");
   LLVMSetInitializer(g, value);
   LLVMSetGlobalConstant(g, 1);

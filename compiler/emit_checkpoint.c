@@ -14,6 +14,7 @@ typedef struct Resume {
   LLVMValueRef *instances, *highs; /* by depth */
   int depth;                       /* of the deepest loop */
   VEC(LLVMBasicBlockRef) behind;   /* by point */
+  VEC(const Op *) points;
 } Resume;
 
 static void find_checkpoint(Op *op, void *data) {
@@ -118,7 +119,7 @@ void emit_resume_end(Emitter *e) {
   LLVMBuildUnreachable(e->builder);
 }
 
-void emit_checkpoint(Emitter *e) {
+void emit_checkpoint(Emitter *e, const Op *op) {
   Resume *r = e->resume;
   LLVMBasicBlockRef behind = emit_block(e);
   LLVMValueRef due = EMIT_CALL(e, tfe_checkpoint_due, e->ctx), point = emit_i64(e, r->behind.count);
@@ -126,7 +127,19 @@ void emit_checkpoint(Emitter *e) {
   LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntNE, due, emit_i64(e, 0), ""), r->save, behind);
   LLVMAddIncoming(r->point, &point, &here, 1);
   VEC_PUSH(e->arena, &r->behind, behind);
+  VEC_PUSH(e->arena, &r->points, op);
   LLVMPositionBuilderAtEnd(e->builder, behind);
+}
+
+LLVMValueRef emit_live(Emitter *e, int point) {
+  const PlanValue *v = plan_of(e->resume->points.data[point]);
+  int64_t *numbers = ARENA_ARRAY(e->arena, int64_t, 1 + 2 * v->live.count);
+  numbers[0] = v->live.count;
+  for (int i = 0; i < v->live.count; i++) {
+    numbers[1 + 2 * i] = v->live.data[i].offset;
+    numbers[2 + 2 * i] = v->live.data[i].words;
+  }
+  return emit_i64_array(e, numbers, 1 + 2 * v->live.count);
 }
 
 /* ---- what a loop keeps outside of the arena -------------------------------------------------------------- */

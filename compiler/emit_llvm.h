@@ -91,7 +91,9 @@ void emit_run(Emitter *e);
 /* At the start of `run`, behind its variables; and at its end. */
 void emit_resume_begin(Emitter *e);
 void emit_resume_end(Emitter *e);
-void emit_checkpoint(Emitter *e);
+void emit_checkpoint(Emitter *e, const Op *op);
+/* The words of the arena that are needed behind a point: their number of ranges, and offset and words of each. */
+LLVMValueRef emit_live(Emitter *e, int point);
 int emit_checkpoint_count(const Emitter *e);
 /* What is computed at the start of a loop and used in all of it: the pass's instance, the upper bound. depth:
  * number of loops around, that one included. */

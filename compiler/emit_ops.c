@@ -425,7 +425,7 @@ void emit_op(Emitter *e, Op *op) {
   case OP_STORE: EMIT_CALL(e, tfe_store, e->ctx, arg(e, op, 0), emit_stored_row(e, op)); return;
   case OP_LOAD: EMIT_CALL(e, tfe_load, e->ctx, emit_address(e, op), emit_stored_row(e, op)); return;
   case OP_PRINT: emit_print_op(e, op); return;
-  case OP_CHECKPOINT: emit_checkpoint(e); return;
+  case OP_CHECKPOINT: emit_checkpoint(e, op); return;
   case OP_PROGRESS:
     emit_line(e, op, 2);
     EMIT_CALL(e, tfe_progress, e->ctx, emit_text(e, op->text ? op->text : ""), emit_load(e, op->args.data[0]),

@@ -292,6 +292,8 @@ static void schedule_op(Planner *pl, PlanBlock *pb, Op *op) {
   }
   Step *s = add_step(pl, pb, STEP_OP);
   VEC_PUSH(pl->arena, &s->ops, op);
+  if (op->kind == OP_CHECKPOINT)
+    plan_of(op)->end_time = s->time;
   if (op->blocks.count) {
     PlanValue *v = plan_of(op);
     for (int k = 0; k < op->blocks.count; k++)
@@ -842,6 +844,32 @@ static void place_values(Planner *pl, IrBlock *b) {
   }
 }
 
+static int by_offset(const void *a, const void *b) {
+  const PlanRange *x = a, *y = b;
+  return (x->offset > y->offset) - (x->offset < y->offset);
+}
+
+/* What a checkpoint must keep: every buffer whose time it falls into. */
+static void list_live(const Planner *pl, Op *checkpoint) {
+  PlanValue *v = plan_of(checkpoint);
+  for (int i = 0; i < pl->buffers.count; i++) {
+    const Buffer *b = &pl->buffers.data[i];
+    if (b->merged < 0 && b->fixed < 0 && b->start <= v->end_time && v->end_time <= b->end)
+      VEC_PUSH(pl->arena, &v->live, ((PlanRange){b->offset, b->words}));
+  }
+  if (v->live.count > 0)
+    qsort(v->live.data, (size_t)v->live.count, sizeof *v->live.data, by_offset);
+}
+
+static void live_block(const Planner *pl, IrBlock *b) {
+  for (int i = 0; i < b->ops.count; i++) {
+    if (b->ops.data[i]->kind == OP_CHECKPOINT)
+      list_live(pl, b->ops.data[i]);
+    for (int k = 0; k < b->ops.data[i]->blocks.count; k++)
+      live_block(pl, b->ops.data[i]->blocks.data[k]);
+  }
+}
+
 /* Operands of a fused loop that it makes itself, each counted once. */
 static int pieces_of(const Step *s) {
   const Op *list[MAX_OPERANDS];
@@ -890,5 +918,6 @@ Plan *plan_make(Program *party) {
   plan->draws = plan->scratch + PLAN_PIECE * pieces;
   plan->arena_words = plan->draws + TFE_DRAW_WORDS * pieces;
   place_values(&pl, party->body);
+  live_block(&pl, party->body);
   return plan;
 }

@@ -75,6 +75,10 @@ typedef struct PlanPack {
   int64_t offset;
 } PlanPack;
 
+typedef struct PlanRange {
+  int64_t offset, words;
+} PlanRange;
+
 typedef struct PlanValue {
   PlanLoc loc;
   int slot;
@@ -95,7 +99,8 @@ typedef struct PlanValue {
   PlanPack *pack;        /* MATMUL: its right-hand matrix */
   VEC(PlanPack *) packs; /* control operations: made before */
   int buffer;            /* planner's; -1: none */
-  int end_time;          /* control operations */
+  int end_time;          /* control operations; CHECKPOINT: its own time */
+  VEC(PlanRange) live;   /* CHECKPOINT: the words of the arena that are needed behind it, ascending */
   IrBlock *block;        /* that defines it */
   PlanHome *homes;       /* control operations */
   int home_count;

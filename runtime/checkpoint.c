@@ -114,6 +114,27 @@ static bool checkpoint_take_head(const SealedReader *file, Head *h) {
   return !r.bad && r.left == 0;
 }
 
+/* Range i of the data memory that is needed behind a point; false: there are no more. */
+static bool checkpoint_range(const TfeProgram *program, uint64_t point, int64_t i, int64_t *offset,
+                             int64_t *words) {
+  const int64_t *live = program->live ? program->live[point] : NULL;
+  *offset = 0;
+  *words = program->arena_words;
+  if (live == NULL || i >= live[0])
+    return live == NULL && i == 0;
+  *offset = live[1 + 2 * i];
+  *words = live[2 + 2 * i];
+  return true;
+}
+
+static uint64_t checkpoint_live(const TfeProgram *program, uint64_t point) {
+  int64_t offset, words;
+  uint64_t sum = 0;
+  for (int64_t i = 0; checkpoint_range(program, point, i, &offset, &words); i++)
+    sum += (uint64_t)words;
+  return sum;
+}
+
 static bool checkpoint_says(Text text, const char *wanted) {
   return text_same(text, (Text){wanted ? wanted : "", wanted ? strlen(wanted) : 0});
 }
@@ -137,7 +158,7 @@ static TfeStatus checkpoint_judge(TfeCtx *ctx, const SealedReader *file, Head *h
                     text_show(h->party, shown), ctx->name);
   bool same = checkpoint_says(h->hash, ctx->program->hash) &&
               memcmp(h->executable, c->executable, SEALED_DIGEST_BYTES) == 0;
-  if (!same || h->data != (uint64_t)ctx->program->arena_words) {
+  if (!same) {
     TfeStatus status =
         tfe_fail(ctx, TFE_STATE_FOREIGN, "the checkpoint %s is of another executable", file->path);
     tfe_note(ctx, "it was made by %s, this is %s", text_show(h->compiler, shown),
@@ -148,7 +169,9 @@ static TfeStatus checkpoint_judge(TfeCtx *ctx, const SealedReader *file, Head *h
     return status;
   }
   uint64_t bytes = checkpoint_body(ctx, h);
-  if (bytes == 0 || file->end - file->at != bytes || h->point >= (uint64_t)ctx->program->checkpoints)
+  bool whole = bytes > 0 && file->end - file->at == bytes && h->point < (uint64_t)ctx->program->checkpoints &&
+               h->data == checkpoint_live(ctx->program, h->point);
+  if (!whole)
     return sealed_damaged(ctx, file, "it has not as much as it says");
   return TFE_OK;
 }
@@ -522,7 +545,10 @@ static TfeStatus checkpoint_put_body(TfeCtx *ctx, SealedWriter *file, const Head
   TRY(sealed_put(ctx, file, io->data, io->size));
   TRY(tfe_stored_save(ctx, file));
   TRY(sealed_put(ctx, file, frame, 8 * (size_t)(h->words + h->addresses)));
-  return sealed_put(ctx, file, ctx->arena, 8 * (size_t)h->data);
+  int64_t offset, words;
+  for (int64_t i = 0; checkpoint_range(ctx->program, h->point, i, &offset, &words); i++)
+    TRY(sealed_put(ctx, file, ctx->arena + offset, 8 * (size_t)words));
+  return TFE_OK;
 }
 
 static TfeStatus checkpoint_write(TfeCtx *ctx, const Head *h, const TfeBuffer *io, const uint64_t *frame) {
@@ -570,7 +596,7 @@ int32_t tfe_checkpoint(TfeCtx *ctx, uint64_t *frame, int64_t words, int64_t addr
   Head h = {.run = c->run,
             .executable = c->executable,
             .number = c->number + 1,
-            .data = (uint64_t)ctx->program->arena_words,
+            .data = checkpoint_live(ctx->program, (uint64_t)point),
             .words = (uint64_t)words,
             .addresses = (uint64_t)addresses,
             .loops = (uint64_t)ctx->loop_capacity,
@@ -645,7 +671,10 @@ static TfeStatus checkpoint_take_body(TfeCtx *ctx, SealedReader *file, const Hea
   TRY(tfe_stored_restore(ctx, file));
   TRY(tfe_alloc(ctx, 8 * (size_t)(h->words + h->addresses), &c->frame));
   TRY(sealed_take(ctx, file, c->frame, 8 * (size_t)(h->words + h->addresses)));
-  return sealed_take(ctx, file, ctx->arena, 8 * (size_t)h->data);
+  int64_t offset, words;
+  for (int64_t i = 0; checkpoint_range(ctx->program, h->point, i, &offset, &words); i++)
+    TRY(sealed_take(ctx, file, ctx->arena + offset, 8 * (size_t)words));
+  return TFE_OK;
 }
 
 static TfeStatus checkpoint_take_up(TfeCtx *ctx) {

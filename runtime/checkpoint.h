@@ -2,8 +2,8 @@
  * `checkpoint()` of the program that all parties have kept.
  *
  * What is kept. At a checkpoint nothing is under way between the parties: it is an operation of all of them, and
- * messages stand before or behind it for sender and receiver alike. So a party's state is all there is: its data
- * memory, the frame of generated code (abi.def), the counters of loops and costs, the keys of the session, its inputs
+ * messages stand before or behind it for sender and receiver alike. So a party's state is all there is: what it
+ * still needs of its data memory, the frame of generated code (abi.def), the counters of loops and costs, the keys of the session, its inputs
  * so far by their digest, its output files so far. It goes into one sealed file.
  *
  * Which one is resumed. A party goes on behind checkpoint n only when all have kept n - 1; so the last four that a

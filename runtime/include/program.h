@@ -86,6 +86,8 @@ typedef struct TfeProgram {
   const int64_t *
       expected; /* [members of self][5]: rounds, messages sent, bytes sent, messages received, bytes received */
   int64_t checkpoints; /* places in the program at which a run can be resumed; the same at all parties */
+  const int64_t *const *live; /* of each: how many ranges of words of the data memory are needed behind it, offset and
+                                 number of each; NULL: all are */
   int64_t total_steps; /* progress: 0 if unknown */
   int32_t (*run)(TfeCtx *ctx, uint64_t *arena);
 } TfeProgram;
