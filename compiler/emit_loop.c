@@ -283,7 +283,7 @@ void emit_scalar(Emitter *e, Op *op) {
 
 enum {
   MAX_ARGUMENTS = 64,
-  LONG_LOOP = 64,     /* elements from which vectors pay */
+  LONG_LOOP = 1024,   /* elements from which vectors pay: they take milliseconds to compile */
   FAR_LOOP = 1 << 11, /* elements that do not stay in the first-level cache */
 };
 
@@ -299,7 +299,9 @@ typedef struct Loop {
   int array_count, scalar_count, output_count, piece_count, draw_count;
   int64_t length;
   bool vectors; /* is long, and calls nothing */
-  Op *divides;  /* the member that may divide by zero, or NULL */
+  bool
+      multiplies; /* words of 64 bits: of those AVX2 has no product. Other loops are as fast with it as with AVX-512 */
+  Op *divides; /* the member that may divide by zero, or NULL */
   char *key;
 } Loop;
 
@@ -417,6 +419,7 @@ static Loop describe(Emitter *e, const Step *step) {
     if ((op->kind == OP_FLOORDIV || op->kind == OP_MOD) && op->type.elem != EL_FIXED)
       l.divides = op;
     l.vectors = l.vectors && !calls_runtime(op);
+    l.multiplies = l.multiplies || (op->kind == OP_MUL && op->type.elem != EL_FIXED);
   }
   l.key = loop_key(e, &l);
   return l;
@@ -566,7 +569,7 @@ static const Kernel *loop_kernel(Emitter *e, const Loop *l) {
   Kernel k = {.key = l->key, .levels = l->vectors ? e->levels : 1};
   LLVMValueRef versions[EMIT_VECTOR_LEVELS];
   for (int level = 0; level < k.levels; level++)
-    versions[level] = new_function(e, l, level);
+    versions[level] = level == 2 && !l->multiplies ? versions[1] : new_function(e, l, level);
   k.function = k.levels == 1
                    ? versions[0]
                    : emit_global(e, LLVMConstArray2(e->ptr, versions, (uint64_t)k.levels), "versions");
