@@ -31,6 +31,8 @@ static const TfeDpfBatch *batch_of(const TfeHash *hash) {
 #if defined(__x86_64__)
   if (hash == &tfe_hash_vaes)
     return &tfe_dpf_vaes;
+  if (hash == &tfe_hash_aesni)
+    return &tfe_dpf_avx2;
 #endif
   (void)hash;
   return NULL;
@@ -39,19 +41,6 @@ static const TfeDpfBatch *batch_of(const TfeHash *hash) {
 /* Direction at `level`, 0 or 1. */
 static uint64_t direction(DpfShape shape, uint64_t number, int64_t level) {
   return number >> (shape.depth - 1 - level) & 1;
-}
-
-/* The bits 0 .. position of a leaf (position 0 .. 127). */
-static TfeNode bits_up_to(uint64_t position) {
-  uint64_t in_word = ~UINT64_C(0) >> (63 - (position & 63)), high = -(position >> 6 & 1);
-  return (TfeNode){{in_word | high, in_word & high}};
-}
-
-static uint64_t parity(TfeNode a) {
-  uint64_t x = a.w[0] ^ a.w[1];
-  for (int shift = 32; shift > 0; shift /= 2)
-    x ^= x >> shift;
-  return x & 1;
 }
 
 /* -- generation ------------------------------------------------------------------------------------------ */
@@ -175,18 +164,6 @@ static void walk_batch(const TfeHash *hash, const TfeHashKey *key, Walk *w, cons
   }
 }
 
-static uint64_t prefix_of(const Walk *w, int64_t i, uint64_t number, DpfShape shape) {
-  uint64_t d = direction(shape, number, shape.levels - 1);
-  TfeNode chosen =
-      tree_xor(bits_up_to(number & 127), (TfeNode){{-d, -d}}); /* came from the right: the bits above */
-  TfeNode leaf = {{chosen.w[0] & w->node[i].w[0], chosen.w[1] & w->node[i].w[1]}};
-  return w->parity[i] ^ parity(leaf);
-}
-
-static uint64_t point_of(const Walk *w, int64_t i, uint64_t number) {
-  return w->node[i].w[number >> 6 & 1] >> (number & 63) & 1;
-}
-
 /* What a thread takes of all walks of a call, it does in batches. */
 typedef struct WalkJob {
   const TfeHash *hash;
@@ -203,8 +180,8 @@ static void walk_batches(const WalkJob *job, const TfeHashKey *key, int64_t from
     walk_batch(job->hash, key, &walk, &job->all, first, part, job->shape);
     for (int64_t i = 0; i < part; i++) {
       uint64_t number = job->all.x[first + i] & job->shape.mask;
-      job->all.out[first + i] =
-          job->point ? point_of(&walk, i, number) : prefix_of(&walk, i, number, job->shape);
+      job->all.out[first + i] = job->point ? dpf_bit_of(walk.node[i], number)
+                                           : walk.parity[i] ^ dpf_prefix_of(walk.node[i], number);
     }
   }
   OPENSSL_cleanse(&walk, sizeof walk);

@@ -37,7 +37,29 @@ typedef struct TfeDpfBatch {
 } TfeDpfBatch;
 
 #if defined(__x86_64__)
-extern const TfeDpfBatch tfe_dpf_vaes;
+extern const TfeDpfBatch tfe_dpf_avx2, tfe_dpf_vaes;
 #endif
+
+/* The bits 0 .. position of a leaf (position 0 .. 127). */
+static inline TfeNode dpf_bits_up_to(uint64_t position) {
+  uint64_t in_word = ~UINT64_C(0) >> (63 - (position & 63)), high = -(position >> 6 & 1);
+  return (TfeNode){{in_word | high, in_word & high}};
+}
+
+/* What the leaf of a number adds to the parity of those passed by: its bits up to the number, or those above
+ * if the last turn is to the right, as the parity of the whole is counted then. */
+static inline uint64_t dpf_prefix_of(TfeNode leaf, uint64_t number) {
+  TfeNode up_to = dpf_bits_up_to(number & 127);
+  uint64_t right = -(number >> DPF_LEAF_BITS & 1);
+  uint64_t sum = (leaf.w[0] & (up_to.w[0] ^ right)) ^ (leaf.w[1] & (up_to.w[1] ^ right));
+  for (int shift = 32; shift > 0; shift /= 2)
+    sum ^= sum >> shift;
+  return sum & 1;
+}
+
+/* Bit `number` of its leaf; the number is public. */
+static inline uint64_t dpf_bit_of(TfeNode leaf, uint64_t number) {
+  return leaf.w[number >> 6 & 1] >> (number & 63) & 1;
+}
 
 #endif
