@@ -1,15 +1,8 @@
-/* What the tests of gates share: repeatable random words, and valgrind's requests, which are nothing without it. */
+/* What the tests of gates share: repeatable random words. */
 #ifndef TFE_GATE_FIXTURE_H
 #define TFE_GATE_FIXTURE_H
 
 #include <stdlib.h>
-
-#if __has_include(<valgrind/memcheck.h>)
-#include <valgrind/memcheck.h>
-#else
-#define VALGRIND_MAKE_MEM_UNDEFINED(address, size) ((void)(address), (void)(size))
-#define VALGRIND_MAKE_MEM_DEFINED(address, size) ((void)(address), (void)(size))
-#endif
 
 static uint64_t state = 1;
 

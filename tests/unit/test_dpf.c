@@ -1,5 +1,5 @@
-/* Comparison keys: all pairs of small numbers, random ones and neighbours of large numbers, every hash,
- * and (under valgrind) no branch or address that depends on a secret. */
+/* Comparison keys: all pairs of small numbers, random ones and neighbours of large numbers, every hash. That
+ * nothing depends on a secret is tests/secret's. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -232,33 +232,6 @@ static void test_words(void **unused) {
   assert_int_equal(tfe_dpf_words(64), 117);
 }
 
-static void test_constant_time(void **unused) {
-  (void)unused;
-  enum { N = 9, BITS = 24 };
-  int64_t w = tfe_dpf_words(BITS);
-  uint64_t alpha[N], root[4 * N], x[N], out[2][N], *words = new_random(w * N);
-  for (int i = 0; i < N; i++)
-    alpha[i] = next() >> 40, x[i] = next() >> 40;
-  for (int i = 0; i < 4 * N; i++)
-    root[i] = next();
-  uint64_t alpha_copy[N];
-  memcpy(alpha_copy, alpha, sizeof alpha);
-  for (int i = 0; tfe_hash_tier(i); i++) {
-    VALGRIND_MAKE_MEM_UNDEFINED(alpha, sizeof alpha);
-    VALGRIND_MAKE_MEM_UNDEFINED(root, sizeof root);
-    tfe_dpf_key_with(tfe_hash_tier(i), tfe_hash_default_key, words, alpha, root, root + 2 * N, N, BITS);
-    VALGRIND_MAKE_MEM_UNDEFINED(words, (size_t)(w * N) * 8);
-    tfe_dpf_eval_with(tfe_hash_tier(i), tfe_hash_default_key, out[0], x, root, words, N, 1, BITS, 0);
-    tfe_dpf_eval_with(tfe_hash_tier(i), tfe_hash_default_key, out[1], x, root + 2 * N, words, N, 1, BITS, 1);
-    VALGRIND_MAKE_MEM_DEFINED(out, sizeof out);
-    for (int j = 0; j < N; j++)
-      assert_int_equal(out[0][j] ^ out[1][j], alpha_copy[j] <= x[j]);
-    VALGRIND_MAKE_MEM_DEFINED(alpha, sizeof alpha);
-    VALGRIND_MAKE_MEM_DEFINED(root, sizeof root);
-  }
-  free(words);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_exhaustive),
@@ -270,7 +243,6 @@ int main(void) {
       cmocka_unit_test(test_threads_agree),
       cmocka_unit_test(test_hash_of_a_known_node),
       cmocka_unit_test(test_words),
-      cmocka_unit_test(test_constant_time),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* The spline gate against its definition: all values and masks of small rings, random ones of large rings,
- * every hash, and (under valgrind) no branch or address that depends on a secret. */
+ * every hash. That nothing depends on a secret is tests/secret's. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -520,35 +520,7 @@ static void test_words(void **unused) {
   assert_int_equal(tfe_spline_words(&bit), 1);
 }
 
-static void test_constant_time(void **unused) {
-  (void)unused;
-  enum { N = 5 };
-  for (int t = 0; t < 2 * 3 && tfe_hash_tier(t / 2); t++) {
-    const TfeHash *hash = tfe_hash_tier(t / 2);
-    Gate g = new_gate(common_layout(t % 2), common_breaks, 36);
-    int64_t w = tfe_spline_words(&g.s);
-    uint64_t r[N], masks[N], c[N], root[4 * N], out[2][N], *words = new_random(w * N);
-    fill(&g.s, c, r, N);
-    memcpy(masks, r, sizeof r);
-    for (int i = 0; i < 4 * N; i++)
-      root[i] = next();
-    VALGRIND_MAKE_MEM_UNDEFINED(r, sizeof r);
-    VALGRIND_MAKE_MEM_UNDEFINED(root, sizeof root);
-    tfe_spline_key_with(hash, tfe_hash_default_key, words, r, root, root + 2 * N, N, &g.s);
-    VALGRIND_MAKE_MEM_UNDEFINED(words, (size_t)(w * N) * 8);
-    for (int role = 0; role < 2; role++)
-      tfe_spline_eval_with(hash, tfe_hash_default_key, out[role], c, root + 2 * N * role, words, g.table, N,
-                           &g.s, role);
-    VALGRIND_MAKE_MEM_DEFINED(out, sizeof out);
-    Error error = {0, 0};
-    for (int i = 0; i < N; i++)
-      check_value(&g, c[i], masks[i], low(out[0][i] + out[1][i], g.s.out_bits), &error);
-    free(words), free(g.table);
-  }
-}
-
-/* An argument is a pattern of the tests to run: valgrind wants test_constant_time only. */
-int main(int argc, char **argv) {
+int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_pieces),
       cmocka_unit_test(test_many_pieces),
@@ -562,9 +534,6 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_tiers_agree),
       cmocka_unit_test(test_share_is_uniform),
       cmocka_unit_test(test_words),
-      cmocka_unit_test(test_constant_time),
   };
-  if (argc > 1)
-    cmocka_set_test_filter(argv[1]);
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
