@@ -266,6 +266,13 @@ static const Value *apply(Checker *cx, const Found *found, const Call *call, Fra
   return v;
 }
 
+static void mark_expanded(Checker *cx, const Decl *fn) {
+  for (int i = 0; i < cx->expanded.count; i++)
+    if (cx->expanded.data[i] == fn)
+      return;
+  VEC_PUSH(cx->arena, &cx->expanded, fn);
+}
+
 /* ---- functions that state their derivative ------------------------------------------------------------- */
 
 const Decl *check_rule_of(const Ruled *r, const char *parameter) {
@@ -328,6 +335,7 @@ const Value *check_rule(Checker *cx, const Ruled *r, const Decl *rule, const Val
   scope_add(cx->arena, f, rule->grad_name, dy, false)->fixed_how = given;
   scope_add(cx->arena, f, arena_intern_z(cx->arena, "result"), result, false)->fixed_how = given;
   cx->frame = f;
+  mark_expanded(cx, rule);
   const Value *v = check_body(cx, rule);
   cx->frame = outer;
   cx->loop = loop;
@@ -364,13 +372,6 @@ static bool copy_out(Checker *cx, const Decl *fn, const CallArg *const *of, Var 
     if (fn->parms.data[k].is_var)
       ok = check_store(cx, of[k]->expr, vars[k]->value, NULL, of[k]->expr->span) && ok;
   return ok;
-}
-
-static void mark_expanded(Checker *cx, const Decl *fn) {
-  for (int i = 0; i < cx->expanded.count; i++)
-    if (cx->expanded.data[i] == fn)
-      return;
-  VEC_PUSH(cx->arena, &cx->expanded, fn);
 }
 
 static void lint_marked(Checker *cx, const Decl *fn, const Frame *callee, int errors) {

@@ -566,10 +566,40 @@ static void check_pair(Checker *cx, const Decl *a, const Decl *b) {
   diag_also(d, a->name_span, "defined here");
 }
 
+static bool has_parameter(const Decl *fn, const char *name) {
+  for (int i = 0; i < fn->parms.count; i++)
+    if (fn->parms.data[i].name == name)
+      return true;
+  return false;
+}
+
+/* A rule `grad f.x` belongs to a function of the same module that has such a parameter, and is the only one. */
+static void check_rule_declaration(Checker *cx, Unit *u, int at) {
+  const Module *m = u->ast;
+  const Decl *rule = m->decls.data[at];
+  bool found = false, fits = false;
+  for (int i = 0; i < m->decls.count; i++) {
+    const Decl *d = m->decls.data[i];
+    bool same = d->name == rule->name;
+    found = found || (d->kind == DECL_FN && same);
+    fits = fits || (d->kind == DECL_FN && same && has_parameter(d, rule->grad_parm));
+    if (i < at && d->kind == DECL_GRAD && same && d->grad_parm == rule->grad_parm)
+      diag_also(CHECK_DIAG(cx, E0105, rule->name_span,
+                           arena_printf(cx->arena, "grad %s.%s", rule->name, rule->grad_parm)),
+                d->name_span, "defined here");
+  }
+  if (!found)
+    diag_label(CHECK_DIAG(cx, E0102, rule->name_span, rule->name), "not in this module");
+  else if (!fits)
+    CHECK_DIAG(cx, E0125, rule->name_span, rule->name, rule->grad_parm);
+}
+
 void check_decl_structure(Checker *cx, Unit *u) {
   const Module *m = u->ast;
   for (int i = 0; i < m->decls.count; i++) {
     const Decl *b = m->decls.data[i];
+    if (b->kind == DECL_GRAD)
+      check_rule_declaration(cx, u, i);
     const PartyDecl *party =
         named(b) && u->is_root && b->kind != DECL_FN ? check_decl_party(cx, b->name) : NULL;
     if (party) {

@@ -145,6 +145,23 @@ static void look_into(Checker *cx, Unit *u, const Decl *fn) {
   check_walk_block(&look, fn->block);
 }
 
+/* A rule sees what its function sees, and two names more. */
+static void look_into_rule(Checker *cx, Unit *u, const Decl *rule) {
+  Look l = {.cx = cx, .unit = u};
+  Walk gather = {NULL, gather_stmt, &l}, look = {look_expr, NULL, &l};
+  VEC_PUSH(cx->arena, &l.names, rule->grad_name);
+  VEC_PUSH(cx->arena, &l.names, arena_intern_z(cx->arena, "result"));
+  for (int k = 0; k < u->ast->decls.count; k++) {
+    const Decl *fn = u->ast->decls.data[k];
+    for (int i = 0; fn->kind == DECL_FN && fn->name == rule->name && i < fn->parms.count; i++) {
+      VEC_PUSH(cx->arena, &l.names, fn->parms.data[i].name);
+      gather_type(&l, fn->parms.data[i].type);
+    }
+  }
+  check_walk_block(&gather, rule->block);
+  check_walk_block(&look, rule->block);
+}
+
 void check_names(Checker *cx) {
   for (int i = 0; i < module_count(cx->modules); i++) {
     Unit *u = module_at(cx->modules, i);
@@ -152,6 +169,8 @@ void check_names(Checker *cx) {
       const Decl *d = u->ast->decls.data[k];
       if (d->kind == DECL_FN && !was_expanded(cx, d))
         look_into(cx, u, d);
+      if (d->kind == DECL_GRAD && !was_expanded(cx, d))
+        look_into_rule(cx, u, d);
     }
   }
 }
