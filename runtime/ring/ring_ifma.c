@@ -41,7 +41,7 @@ INLINE __m512i cross_swapped(__m512i b) {
 
 static void pack(void *to, const uint64_t *b, int64_t ldb, int64_t k, int64_t n) {
   uint64_t *out = to;
-  __mmask16 lanes = n >= COLUMNS ? 0xffff : (__mmask16)((1 << n) - 1);
+  __mmask16 lanes = (__mmask16)(n >= COLUMNS ? 0xffff : (1 << n) - 1);
   for (int64_t p = 0; p < k; p += UNIT, b += UNIT * ldb, out += GROUP)
     for (int v = 0; v < 2; v++) {
       __mmask8 some = (__mmask8)(lanes >> 8 * v), second = p + 1 < k ? some : 0;
