@@ -44,8 +44,12 @@ server0_refuses() { # CODE LINE [PREFIX]
     --state "$work/server0/state"
 }
 
+# By the number in its head (runtime/stored.c): times of files can be equal.
 newest() { # SERVER: its file of the newest generation
-  ls -t "$work/$1/state/"net."$1".*.shares | head -n 1
+  local file
+  for file in "$work/$1/state/"net."$1".*.shares; do
+    printf '%s %s\n' "$(od -An -tu8 -j 40 -N 8 "$file" | tr -d ' ')" "$file"
+  done | sort -n | tail -n 1 | cut -d ' ' -f 2-
 }
 
 # ---- what a program stores, another one loads
