@@ -1,9 +1,13 @@
-/* Dense packing of ring elements (pack.h). Whole words, single bits and whole bytes have their own loops;
- * all other widths go through a 64-bit accumulator that is written or read a word at a time. */
+/* Dense packing of ring elements (pack.h): the choice of the table, and the portable one. Whole words, single
+ * bits and whole bytes have their own loops; all other widths go through a 64-bit accumulator that is written
+ * or read a word at a time. */
 #include "pack.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <string.h>
+
+#include "ring/cpu.h"
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
               "packed bytes are copied from words as they lie in memory");
@@ -38,8 +42,7 @@ static void pack_bytes(uint8_t *out, const uint64_t *in, int64_t count, size_t w
     memcpy(out, &in[i], width);
 }
 
-void tfe_pack(uint8_t *out, const uint64_t *in, int64_t count, int64_t bits) {
-  assert(count >= 0 && bits >= 1 && bits <= 64);
+static void c_pack(uint8_t *out, const uint64_t *in, int64_t count, int64_t bits) {
   if (count == 0)
     return;
   if (bits == 64) {
@@ -88,8 +91,7 @@ static void unpack_bytes(uint64_t *out, const uint8_t *in, int64_t count, size_t
   }
 }
 
-void tfe_unpack(uint64_t *out, const uint8_t *in, int64_t count, int64_t bits) {
-  assert(count >= 0 && bits >= 1 && bits <= 64);
+static void c_unpack(uint64_t *out, const uint8_t *in, int64_t count, int64_t bits) {
   if (count == 0)
     return;
   if (bits == 64) {
@@ -123,4 +125,39 @@ void tfe_unpack(uint64_t *out, const uint8_t *in, int64_t count, int64_t bits) {
     word >>= bits - left; /* bits - left is 1 .. 63 */
     left += 64 - bits;
   }
+}
+
+const TfePacking tfe_packing_c = {"c", c_pack, c_unpack};
+
+#if defined(__x86_64__)
+static bool has_vbmi(TfeCpu cpu) {
+  return cpu >= TFE_CPU_AVX512 && __builtin_cpu_supports("avx512vbmi") &&
+         __builtin_cpu_supports("avx512vbmi2");
+}
+
+static const TfePacking *packing_of(TfeCpu cpu) {
+  return has_vbmi(cpu) ? &tfe_packing_vbmi : &tfe_packing_c;
+}
+#else
+static const TfePacking *packing_of(TfeCpu cpu) {
+  (void)cpu;
+  return &tfe_packing_c;
+}
+#endif
+
+const TfePacking *tfe_packing_tier(int i) {
+  const TfePacking *best = packing_of(tfe_cpu_best());
+  if (i == 0)
+    return &tfe_packing_c;
+  return i == 1 && best != &tfe_packing_c ? best : NULL;
+}
+
+void tfe_pack(uint8_t *out, const uint64_t *in, int64_t count, int64_t bits) {
+  assert(count >= 0 && bits >= 1 && bits <= 64);
+  packing_of(tfe_cpu())->pack(out, in, count, bits);
+}
+
+void tfe_unpack(uint64_t *out, const uint8_t *in, int64_t count, int64_t bits) {
+  assert(count >= 0 && bits >= 1 && bits <= 64);
+  packing_of(tfe_cpu())->unpack(out, in, count, bits);
 }

@@ -16,4 +16,19 @@ size_t tfe_pack_bytes(int64_t count, int64_t bits);
 void tfe_pack(uint8_t *out, const uint64_t *in, int64_t count, int64_t bits);
 void tfe_unpack(uint64_t *out, const uint8_t *in, int64_t count, int64_t bits);
 
+/* One table for each instruction set; all give the same bytes and elements. */
+typedef struct TfePacking {
+  const char *name;
+  void (*pack)(uint8_t *out, const uint64_t *in, int64_t count, int64_t bits);
+  void (*unpack)(uint64_t *out, const uint8_t *in, int64_t count, int64_t bits);
+} TfePacking;
+
+extern const TfePacking tfe_packing_c;
+#if defined(__x86_64__)
+extern const TfePacking tfe_packing_vbmi; /* AVX-512 with VBMI and VBMI2 */
+#endif
+
+/* Number i of the tables that this machine can run, from 0, the portable one first; NULL after the last. */
+const TfePacking *tfe_packing_tier(int i);
+
 #endif

@@ -178,8 +178,9 @@ static const struct {
   const char *name;
   void (*run)(void);
 } families[] = {
-    {"limits", bench_limits}, {"matmul", bench_matmul}, {"conv", bench_conv}, {"prg", bench_prg},
-    {"gate", bench_gate},     {"loop", bench_loop},     {"chan", bench_chan}, {"programs", bench_programs},
+    {"limits", bench_limits}, {"matmul", bench_matmul}, {"conv", bench_conv},
+    {"prg", bench_prg},       {"gate", bench_gate},     {"loop", bench_loop},
+    {"chan", bench_chan},     {"pack", bench_pack},     {"programs", bench_programs},
 };
 enum { FAMILIES = sizeof families / sizeof *families };
 

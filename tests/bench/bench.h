@@ -56,6 +56,7 @@ void bench_prg(void);
 void bench_gate(void);
 void bench_loop(void);
 void bench_chan(void);
+void bench_pack(void);
 void bench_conv(void);
 void bench_programs(void);
 
