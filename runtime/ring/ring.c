@@ -166,8 +166,10 @@ static void give_scratch(void) {
 }
 
 void tfe_ring_forget(void) {
+  pthread_mutex_lock(&list.lock);
   for (Scratch *s = list.unused; s; s = s->next)
     OPENSSL_cleanse(s, offsetof(Scratch, next));
+  pthread_mutex_unlock(&list.lock);
 }
 
 static void zero_rows(uint64_t *out, int64_t ldo, int64_t rows, int64_t n) {

@@ -84,7 +84,7 @@ extern const TfeRing tfe_ring_avx2, tfe_ring_avx512, tfe_ring_ifma, tfe_ring_amx
 const TfeRing *tfe_ring(void);
 const TfeRing *tfe_ring_of(TfeCpu cpu);
 
-/* Wipes what products have left in their working memory. No product may run meanwhile. */
+/* Wipes what products that have ended left in their working memory. */
 void tfe_ring_forget(void);
 
 /* Any size, dense, with a table of one's choice: what the ABI functions call with tfe_ring(). */

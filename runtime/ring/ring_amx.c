@@ -76,7 +76,7 @@ INLINE void transpose(__m512i x[8]) {
 INLINE __m512i load_row(const uint64_t *row, int64_t step, int64_t n) {
   if (n <= 0)
     return _mm512_setzero_si512();
-  __mmask8 lanes = (__mmask8)(n < 8 ? (1 << n) - 1 : 0xff);
+  __mmask8 lanes = first_lanes(n);
   if (step == 1)
     return _mm512_maskz_loadu_epi64(lanes, row);
   const __m512i at = _mm512_mullo_epi64(_mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0), _mm512_set1_epi64(step));
@@ -131,9 +131,8 @@ INLINE void lanes_apart(__m512i out[4], __m512i a, __m512i b, __m512i c, __m512i
 /* Four rows of b by a tile's 16 columns: one row of each limb's tile. */
 INLINE void cut_columns(int limbs, uint8_t *out, const uint64_t *b, int64_t ldb, int64_t rows, int64_t n) {
   __m512i left[4], right[4], even[4], odd[4];
-  __mmask16 lanes = (__mmask16)(n >= 16 ? 0xffff : n <= 0 ? 0 : (1 << n) - 1);
-  cut_quarter(left, b, ldb, rows, (__mmask8)lanes);
-  cut_quarter(right, b + 8, ldb, rows, (__mmask8)(lanes >> 8));
+  cut_quarter(left, b, ldb, rows, first_lanes(n));
+  cut_quarter(right, b + 8, ldb, rows, first_lanes(n - 8));
   lanes_apart(even, left[0], left[1], right[0], right[1]);
   lanes_apart(odd, left[2], left[3], right[2], right[3]);
 #pragma GCC unroll 4
@@ -251,7 +250,7 @@ INLINE void finish_row(const Room *room, int limbs, uint64_t *out, int tile, int
         _mm512_cvtepu32_epi64(half ? _mm512_extracti64x4_epi64(upper, 1) : _mm512_castsi512_si256(upper));
     if (limbs == WIDE)
       sum = _mm512_add_epi64(_mm512_slli_epi64(sum, 32), wide_sum(room, tile, at + 8 * half));
-    put(out + 8 * half, (__mmask8)(left >= 8 ? 0xff : (1 << left) - 1), sum, f);
+    put(out + 8 * half, first_lanes(left), sum, f);
   }
 }
 

@@ -1,6 +1,7 @@
 /* AVX-512 kernels of ring.h: vpmullq on blocks of eight rows by 24 columns, a broadcast from memory. The
  * last vector of a row is masked, so that no byte outside is touched. Few rows read each row of b in long
- * pieces, since they come from far and are used once. Rings of up to 32 bits have vpmulld, with twice the lanes. Doubles: a product and a sum apart, never fused. */
+ * pieces, since they come from far and are used once. Rings of up to 32 bits have vpmulld, with twice the
+ * lanes. Doubles: a product and a sum apart, never fused. */
 #include "ring.h"
 
 #if defined(__x86_64__)
@@ -186,7 +187,7 @@ void tfe_avx512_add(uint64_t *out, int64_t ldo, const uint64_t *in, int64_t ldi,
   __m512i bits = _mm512_set1_epi64((int64_t)mask);
   for (; rows > 0; rows--, out += ldo, in += ldi)
     for (int64_t j = 0; j < n; j += 8) {
-      __mmask8 some = n - j < 8 ? lanes_of(n - j, 1) : 0xff;
+      __mmask8 some = first_lanes(n - j);
       __m512i sum =
           _mm512_add_epi64(_mm512_maskz_loadu_epi64(some, out + j), _mm512_maskz_loadu_epi64(some, in + j));
       _mm512_mask_storeu_epi64(out + j, some, _mm512_and_si512(sum, bits));
@@ -201,7 +202,7 @@ static void pack_narrow(void *to, const uint64_t *b, int64_t ldb, int64_t k, int
   uint32_t *out = to;
   for (; k > 0; k--, b += ldb, out += NARROW_COLUMNS)
     for (int64_t j = 0; j < NARROW_COLUMNS; j += 8) {
-      __mmask8 lanes = n - j >= 8 ? 0xff : n > j ? lanes_of(n - j, 1) : 0;
+      __mmask8 lanes = first_lanes(n - j);
       __m512i words = _mm512_maskz_loadu_epi64(lanes, b + (lanes ? j : 0));
       _mm256_store_si256((void *)(out + j), _mm512_cvtepi64_epi32(words));
     }
@@ -210,10 +211,9 @@ static void pack_narrow(void *to, const uint64_t *b, int64_t ldb, int64_t k, int
 /* The sums of 16 columns, of which there are n. */
 INLINE void put_narrow(uint64_t *out, int64_t n, __m512i sum, Finish f) {
   __m512i low = _mm512_cvtepu32_epi64(_mm512_castsi512_si256(sum));
-  put(out, n >= 8 ? 0xff : lanes_of(n, 1), low, f);
+  put(out, first_lanes(n), low, f);
   if (n > 8)
-    put(out + 8, n >= 16 ? 0xff : lanes_of(n - 8, 1),
-        _mm512_cvtepu32_epi64(_mm512_extracti64x4_epi64(sum, 1)), f);
+    put(out + 8, first_lanes(n - 8), _mm512_cvtepu32_epi64(_mm512_extracti64x4_epi64(sum, 1)), f);
 }
 
 /* rows by one or two vectors of 16 columns, n in all. */

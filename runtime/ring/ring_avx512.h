@@ -27,6 +27,11 @@ INLINE __mmask8 lanes_of(int64_t n, int vectors) {
   return (__mmask8)(0xff >> (8 * vectors - n));
 }
 
+/* The first n lanes of a vector of eight; n may be anything. */
+INLINE __mmask8 first_lanes(int64_t n) {
+  return (__mmask8)(n >= 8 ? 0xff : n <= 0 ? 0 : (1 << n) - 1);
+}
+
 /* What is done with sums: added to what is there or set, their sign turned before or not, masked. */
 typedef struct Finish {
   bool set;

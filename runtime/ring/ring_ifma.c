@@ -41,10 +41,9 @@ INLINE __m512i cross_swapped(__m512i b) {
 
 static void pack(void *to, const uint64_t *b, int64_t ldb, int64_t k, int64_t n) {
   uint64_t *out = to;
-  __mmask16 lanes = (__mmask16)(n >= COLUMNS ? 0xffff : (1 << n) - 1);
   for (int64_t p = 0; p < k; p += UNIT, b += UNIT * ldb, out += GROUP)
     for (int v = 0; v < 2; v++) {
-      __mmask8 some = (__mmask8)(lanes >> 8 * v), second = p + 1 < k ? some : 0;
+      __mmask8 some = first_lanes(n - 8 * v), second = p + 1 < k ? some : 0;
       __m512i x = _mm512_maskz_loadu_epi64(some, b + 8 * v);
       __m512i y = _mm512_maskz_loadu_epi64(second, b + (second ? ldb : 0) + 8 * v);
       _mm512_store_si512(out + 8 * v, x);

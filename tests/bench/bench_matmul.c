@@ -18,7 +18,7 @@ static void ours(void *data) {
 
 static void direct(void *data) {
   Matmul *d = data;
-  tfe_ring_matmul(&tfe_ring_avx512, d->out, d->a, d->b, d->m, d->k, d->n, 64, TFE_SET);
+  tfe_ring_matmul(tfe_ring_of(TFE_CPU_AVX512), d->out, d->a, d->b, d->m, d->k, d->n, d->bits, TFE_SET);
 }
 
 static void naive(void *data) {
@@ -55,25 +55,22 @@ static double wanted(TfeCpu cpu, const int64_t *s) {
   return 0;
 }
 
-static BenchRow row_of(const Matmul *d) {
-  return (BenchRow){.kernel = d->bits == 64 ? "matmul" : bench_text("matmul 2^%ld", (long)d->bits),
-                    .shape = bench_text("%ldx%ldx%ld", (long)d->m, (long)d->k, (long)d->n),
-                    .tier = d->ring->name,
-                    .unit = "GMAC/s",
-                    .limit = d->bits == 64 ? limit_multiply_add(d->ring->name) / 1e9 : 0};
-}
-
-/* AMX beside the table it falls back on. */
-static void beside_avx512(Matmul *d) {
-  BenchPair pair = bench_pair(ours, direct, d);
+/* Ours beside another variant. */
+static void beside(Matmul *d, BenchCall *other, const char *against, double ratio, double of_limit) {
+  BenchPair pair = bench_pair(ours, other, d);
   double work = (double)(d->m * d->k * d->n) / 1e9;
-  BenchRow row = row_of(d);
-  row.figure = work / pair.ours;
-  row.against = "avx512";
-  row.other = work / pair.other;
-  row.ratio = pair.ratio;
-  row.wanted = is(&d->m, 128, 784, 128) || is(&d->m, 512, 512, 512) ? 3 : 0;
-  bench_row(row);
+  bool words = d->bits == 64;
+  bench_row((BenchRow){.kernel = words ? "matmul" : bench_text("matmul 2^%ld", (long)d->bits),
+                       .shape = bench_text("%ldx%ldx%ld", (long)d->m, (long)d->k, (long)d->n),
+                       .tier = d->ring->name,
+                       .unit = "GMAC/s",
+                       .figure = work / pair.ours,
+                       .against = against,
+                       .other = work / pair.other,
+                       .ratio = pair.ratio,
+                       .wanted = ratio,
+                       .limit = words ? limit_multiply_add(d->ring->name) / 1e9 : 0,
+                       .limit_wanted = of_limit});
 }
 
 static void row(TfeCpu cpu, const int64_t *s, int64_t bits) {
@@ -86,18 +83,12 @@ static void row(TfeCpu cpu, const int64_t *s, int64_t bits) {
               s[1],
               s[2],
               bits};
-  BenchPair pair = bench_pair(ours, naive, &d);
-  double work = (double)(s[0] * s[1] * s[2]) / 1e9;
-  BenchRow row = row_of(&d);
-  row.figure = work / pair.ours;
-  row.against = "naive";
-  row.other = work / pair.other;
-  row.ratio = pair.ratio;
-  row.wanted = bits < 64 ? 1 : wanted(cpu, s);
-  row.limit_wanted = bits == 64 && large(s) && cpu == TFE_CPU_AVX512 ? 0.8 : 0;
-  bench_row(row);
-  if (cpu == TFE_CPU_AMX && large(s) && bits == 64)
-    beside_avx512(&d);
+  bool words = bits == 64;
+  beside(&d, naive, "naive", words ? wanted(cpu, s) : 1,
+         words && large(s) && cpu == TFE_CPU_AVX512 ? 0.8 : 0);
+  /* AMX beside the table it falls back on. */
+  if (cpu == TFE_CPU_AMX && large(s) && words)
+    beside(&d, direct, "avx512", is(s, 128, 784, 128) || is(s, 512, 512, 512) ? 3 : 0, 0);
 }
 
 void bench_matmul(void) {
