@@ -90,13 +90,9 @@ static TfeStatus idx_plain(TfeCtx *ctx, const TfeWant *want, TfeRows rows, const
   IdxHeader h;
   int64_t count = 0;
   TRY(idx_header(ctx, want, bytes, size, &h));
-  if (!tfe_reader_product(h.rank, h.dims, &count) || count > INT64_MAX / 8)
-    return idx_fail(ctx, want, "its shape is impossible");
-  size_t expected = (size_t)count * (size_t)h.size, have = size - h.data;
-  if (have < expected)
-    return idx_fail(ctx, want, "it ends inside the data");
-  if (have > expected)
-    return idx_fail(ctx, want, "more bytes follow the data");
+  const char *wrong = tfe_reader_extent(h.rank, h.dims, h.size, size - h.data, &count);
+  if (wrong)
+    return idx_fail(ctx, want, wrong);
   TRY(idx_cut(ctx, want, rows, &h, count));
   TRY(tfe_reader_shape(ctx, want, h.rank, h.dims));
   for (int64_t i = 0, n = tfe_reader_count(want->slot); i < n; i++)

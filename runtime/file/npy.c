@@ -230,13 +230,9 @@ TfeStatus tfe_npy_read(TfeCtx *ctx, const TfeWant *want, const unsigned char *by
   NpyHeader header;
   int64_t count = 0;
   TRY(npy_header(ctx, want, bytes, size, &header));
-  if (!tfe_reader_product(header.rank, header.dims, &count) || count > INT64_MAX / 8)
-    return npy_fail(ctx, want, "its shape is impossible");
-  size_t expected = (size_t)count * (size_t)header.size, have = size - header.data;
-  if (have < expected)
-    return npy_fail(ctx, want, "it ends inside the data");
-  if (have > expected)
-    return npy_fail(ctx, want, "more bytes follow the data");
+  const char *wrong = tfe_reader_extent(header.rank, header.dims, header.size, size - header.data, &count);
+  if (wrong)
+    return npy_fail(ctx, want, wrong);
   TRY(tfe_reader_shape(ctx, want, header.rank, header.dims));
   return npy_elements(ctx, want, &header, bytes + header.data, count, out);
 }

@@ -34,6 +34,13 @@ bool tfe_reader_product(int64_t rank, const int64_t *dims, int64_t *count) {
   return true;
 }
 
+const char *tfe_reader_extent(int64_t rank, const int64_t *dims, int64_t size, size_t have, int64_t *count) {
+  if (!tfe_reader_product(rank, dims, count) || *count > INT64_MAX / 8)
+    return "its shape is impossible";
+  size_t expected = (size_t)*count * (size_t)size;
+  return have < expected ? "it ends inside the data" : have > expected ? "more bytes follow the data" : NULL;
+}
+
 int64_t tfe_reader_count(const TfeSlot *slot) {
   int64_t count = 0;
   bool fits = tfe_reader_product(slot->rank, slot->dims, &count);

@@ -42,6 +42,9 @@ typedef enum TfeTextFault {
 /* Number of elements of a slot, and of any shape; false if it does not fit in 62 bits. */
 int64_t tfe_reader_count(const TfeSlot *slot);
 bool tfe_reader_product(int64_t rank, const int64_t *dims, int64_t *count);
+/* That of data of this shape, `size` bytes an element, which must be all of the `have` bytes behind a header; NULL,
+ * or what is wrong. */
+const char *tfe_reader_extent(int64_t rank, const int64_t *dims, int64_t size, size_t have, int64_t *count);
 
 /* R0201 unless the shape is exactly the wanted one. */
 TfeStatus tfe_reader_shape(TfeCtx *ctx, const TfeWant *want, int64_t rank, const int64_t *dims) TFE_MUST_USE;

@@ -287,6 +287,14 @@ static int64_t pack_block(const Job *job, uint64_t *out, int64_t p, int64_t k, i
   return words;
 }
 
+/* All of b; returns the words it takes. */
+static int64_t pack_whole(const Job *job, uint64_t *out) {
+  int64_t depth = job->packed ? job->packed->depth : DEPTH, words = 0;
+  for (int64_t p = 0; p < job->k; p += depth)
+    words += pack_block(job, out + words, p, least(depth, job->k - p), 0, job->n);
+  return words;
+}
+
 /* Where the panel of column j begins in an operand packed as a whole, at depth p. */
 static const uint64_t *packed_at(const Job *job, int64_t p, int64_t k, int64_t j) {
   const TfePacked *kernel = job->packed;
@@ -487,10 +495,8 @@ void tfe_ring_pack(const TfeRing *ring, uint64_t *out, const uint64_t *b, int64_
                    int64_t bits) {
   Job job = packed_job(ring, k, n, bits);
   job.b = (Right){.data = b, .down = n};
-  int64_t depth = job.packed ? job.packed->depth : DEPTH, words = 0;
   take_scratch();
-  for (int64_t p = 0; p < k; p += depth)
-    words += pack_block(&job, out + words, p, least(depth, k - p), 0, n);
+  int64_t words = pack_whole(&job, out);
   give_scratch();
   assert(words <= tfe_ring_packed_words(k, n));
 }
@@ -623,10 +629,9 @@ static void sum_windows(void *data, int64_t from, int64_t to) {
   const WindowSum *w = data;
   const Job *job = &w->job;
   const Dims *s = w->dims;
-  int64_t image = s->h * s->w * s->ci, each = s->ho * s->wo, rows = most(1, WINDOW_WORDS / job->n), words = 0;
+  int64_t image = s->h * s->w * s->ci, each = s->ho * s->wo, rows = most(1, WINDOW_WORDS / job->n);
   take_scratch();
-  for (int64_t p = 0, depth = depth_of(job); p < job->k; p += depth)
-    words += pack_block(job, scratch->block + words, p, least(depth, job->k - p), 0, job->n);
+  (void)pack_whole(job, scratch->block); /* fits: sums_windows */
   if (job->mode == TFE_SET)
     memset(w->out + from * image, 0, (size_t)((to - from) * image) * sizeof *w->out);
   for (int64_t q = from * each; q < to * each; q += rows) {
