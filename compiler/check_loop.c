@@ -142,6 +142,18 @@ static const Value *leaf_of(Checker *cx, const Value *v, int k) {
   return leaves.list.data[k];
 }
 
+/* Whether two values are the same, leaf by leaf: one that was put together again is. */
+static bool same_value(const Value *a, const Value *b) {
+  if (a == b || !a || !b)
+    return a == b;
+  if (a->kind != b->kind || a->count != b->count || a->count == 0)
+    return a->op && a->op == b->op;
+  for (int i = 0; i < a->count; i++)
+    if (!same_value(a->items[i], b->items[i]))
+      return false;
+  return true;
+}
+
 /* After a trial of the body: were the right variables carried? Sets Var.carry for another try. */
 static Verdict judge(Checker *cx, const Mark *m, const Carrying *c, const Loop *loop) {
   bool again = false;
@@ -150,7 +162,7 @@ static Verdict judge(Checker *cx, const Mark *m, const Carrying *c, const Loop *
   for (int i = 0; i < m->vars.vars.count; i++) {
     Var *x = m->vars.vars.data[i];
     const Value *before = m->vars.values.data[i];
-    if (!x->carry && x->value != before && x != cx->frame->continued &&
+    if (!x->carry && !same_value(x->value, before) && x != cx->frame->continued &&
         !(before && value_is_poison(before))) {
       x->carry = again = true;
       if (!before && !value_is_poison(x->value))

@@ -272,6 +272,20 @@ static void publish_help(Checker *cx, Diag *d, const Var *var, const char *name,
     diag_help(d, "to publish it, to everyone: `%s = reveal %s`", name, text);
 }
 
+/* How the public variable would be declared to hold what is private. */
+static void secret_help(Checker *cx, Diag *d, const Var *var) {
+  const char *text = span_text(cx->arena, var->decl_span), *is = strstr(text, "public ");
+  const char *init = var->init ? span_text(cx->arena, var->init->span) : "";
+  if (!*text)
+    diag_help(d, "to keep it secret: what is given as `%s` must be declared private where it begins",
+              var->name);
+  else if (is && var->init)
+    diag_help(d, "to keep it secret: `%.*sprivate %s = %s`", (int)(is - text), text, is + 7, init);
+  else if (!strchr(text, ':') && var->init)
+    diag_help(d, "to keep it secret: `%s: private %s = %s`", text, value_type_text(cx->arena, var->value),
+              init);
+}
+
 static const Value *wrong_place(Checker *cx, const Value *v, const char *where, const char *name,
                                 const Expr *e) {
   Leaves leaves = {0};
@@ -291,12 +305,9 @@ static const Value *wrong_place(Checker *cx, const Value *v, const char *where, 
     Span declared = var->decl_span;
     declared.start = var->span.start;
     diag_also(d, declared, "declared %s here", check_place_text(cx, var->value, false));
-    const char *text = span_text(cx->arena, var->decl_span);
-    const char *is = strstr(text, "public ");
-    if (leaf->place.kind == PLACE_PRIVATE && is && var->init)
-      diag_help(d, "to keep it secret: `%.*sprivate %s = %s`", (int)(is - text), text, is + 7,
-                span_text(cx->arena, var->init->span));
   }
+  if (leaf->place.kind == PLACE_PRIVATE && var)
+    secret_help(cx, d, var);
   if (leaf->place.kind == PLACE_PRIVATE && e && name)
     publish_help(cx, d, var, name, e);
   return &value_poison;
