@@ -281,7 +281,7 @@ static void secret_help(Checker *cx, Diag *d, const Var *var) {
               var->name);
   else if (is && var->init)
     diag_help(d, "to keep it secret: `%.*sprivate %s = %s`", (int)(is - text), text, is + 7, init);
-  else if (!strchr(text, ':') && var->init)
+  else if (!strchr(text, ':') && var->init && var->value->place.kind == PLACE_PUBLIC)
     diag_help(d, "to keep it secret: `%s: private %s = %s`", text, value_type_text(cx->arena, var->value),
               init);
 }
@@ -300,7 +300,8 @@ static const Value *wrong_place(Checker *cx, const Value *v, const char *where, 
     private_to_public(cx, d, leaf, e);
   else
     diag_label(d, "%s", check_place_text(cx, leaf, false));
-  const Var *var = name ? scope_find(cx->frame, name) : NULL;
+  const char *root = name ? arena_intern(cx->arena, name, strcspn(name, ".[")) : NULL;
+  const Var *var = root ? scope_find(cx->frame, root) : NULL;
   if (var && var->decl_span.source) {
     Span declared = var->decl_span;
     declared.start = var->span.start;

@@ -48,7 +48,7 @@ static LLVMValueRef arithmetic(Emitter *e, const Op *op, LLVMValueRef x, LLVMVal
            : op->kind == OP_SUB ? LLVMBuildFSub(b, x, y, "")
                                 : LLVMBuildFMul(b, x, y, "");
   }
-  if (op->type.elem == EL_RING && op->type.bits == 1)
+  if (op->type.elem == EL_RING && (op->type.bits == 1 || op->type.lanes))
     return op->kind == OP_MUL ? LLVMBuildAnd(b, x, y, "") : LLVMBuildXor(b, x, y, "");
   return masked(e, &op->type,
                 op->kind == OP_ADD   ? LLVMBuildAdd(b, x, y, "")
@@ -231,6 +231,8 @@ static LLVMValueRef element(Emitter *e, const Op *op, const LLVMValueRef *a, LLV
   case OP_MOD: return divide(e, op, a[0], a[1], zero);
   case OP_POW: return power(e, op, a[0], a[1]);
   case OP_NEG:
+    if (op->type.lanes)
+      return a[0];
     return op->type.elem == EL_FIXED ? LLVMBuildFNeg(b, a[0], "")
                                      : masked(e, &op->type, LLVMBuildNeg(b, a[0], ""));
   case OP_ABS: return magnitude(e, op, a[0]);
@@ -371,7 +373,7 @@ static char operand_kind(const Loop *l, const Op *op, int *index) {
 }
 
 static char *type_key(Emitter *e, const IrType *t) {
-  return arena_printf(e->arena, "%d.%d.%d", (int)t->elem, t->bits, t->scale);
+  return arena_printf(e->arena, "%d.%d.%d.%d", (int)t->elem, t->bits, t->scale, t->lanes);
 }
 
 static char *member_key(Emitter *e, const Loop *l, const Op *op) {

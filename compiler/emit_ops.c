@@ -404,12 +404,13 @@ void emit_op(Emitter *e, Op *op) {
   case OP_CONV2D_INPUT:
   case OP_CONV2D_KERNEL: emit_conv2d(e, op); return;
   case OP_RANDOM: emit_random(e, op, emit_address(e, op), count_of(e, op)); return;
-  case OP_BITS: {
-    const Shape *s = &op->type.shape;
-    EMIT_CALL(e, tfe_bits, emit_address(e, op), arg(e, op, 0), count_of(e, op->args.data[0]),
-              emit_i64(e, s->dim[s->rank - 1]));
+  case OP_LANES:
+    EMIT_CALL(e, tfe_lanes_of, emit_address(e, op), arg(e, op, 0), count_of(e, op->args.data[0]),
+              emit_i64(e, op->type.shape.dim[1]));
     return;
-  }
+  case OP_FROM_LANES:
+    EMIT_CALL(e, tfe_from_lanes, emit_address(e, op), arg(e, op, 0), count_of(e, op));
+    return;
   case OP_DPF_KEY:
   case OP_DPF_EVAL:
   case OP_DPF_POINT: emit_dpf(e, op); return;

@@ -40,7 +40,7 @@ bool shape_equal(const Shape *a, const Shape *b) {
 }
 
 bool ir_type_equal(const IrType *a, const IrType *b) {
-  return a->elem == b->elem && a->bits == b->bits && a->scale == b->scale &&
+  return a->elem == b->elem && a->bits == b->bits && a->scale == b->scale && a->lanes == b->lanes &&
          shape_equal(&a->shape, &b->shape);
 }
 
@@ -316,7 +316,9 @@ static const char *const elem_names[] = {"none", "fixed", "int", "bool", "ring"}
 
 const char *ir_type_text(Arena *a, const IrType *t) {
   const char *text = elem_names[t->elem];
-  if (t->elem == EL_RING)
+  if (t->lanes)
+    text = "lanes";
+  else if (t->elem == EL_RING)
     text = t->scale ? arena_printf(a, "ring%d.%d", t->bits, t->scale) : arena_printf(a, "ring%d", t->bits);
   if (t->shape.rank == 0)
     return text;

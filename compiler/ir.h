@@ -63,10 +63,12 @@ typedef struct Shape {
   int64_t dim[MAX_RANK];
 } Shape;
 
-/* EL_RING: integers modulo 2^bits that stand for value * 2^scale. bits and scale are 0 for the others. */
+/* EL_RING: integers modulo 2^bits that stand for value * 2^scale. bits and scale are 0 for the others. lanes: the 64
+ * bits of an element are as many elements of the ring of one bit, so that + is exclusive or and * is and. */
 typedef struct IrType {
   Elem elem;
   int bits, scale;
+  bool lanes;
   Shape shape;
 } IrType;
 

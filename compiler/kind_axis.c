@@ -17,14 +17,26 @@ static Val builtin_stack(Kind *x, Call *c) {
   return column.kind == V_TENSOR ? kind_broadcast(x, c->e->span, column, t.shape) : NOTHING;
 }
 
-/* bits_of(x, m): the bits of every element, lowest first, along a new last axis of size m. */
-static Val builtin_bits_of(Kind *x, Call *c) {
-  if (c->count != 2 || c->args[0].kind != V_TENSOR || c->args[1].kind != V_INT ||
-      c->args[0].op->type.shape.rank == MAX_RANK)
-    return kind_fail(x, c->e->span, "`bits_of` takes a tensor and an integer");
-  IrType t = kind_ring(1, 0, c->args[0].op->type.shape);
-  t.shape.dim[t.shape.rank++] = c->args[1].integer;
-  return kind_emit(x, c->e->span, OP_BITS, t, &c->args[0], 1);
+/* lanes_of(x, m): of each 64 elements the m low bits, lowest first along the last axis; each word holds one bit of all. */
+static Val builtin_lanes_of(Kind *x, Call *c) {
+  if (c->count != 2 || c->args[0].kind != V_TENSOR || c->args[1].kind != V_INT || c->args[1].integer < 1 ||
+      c->args[1].integer > 64)
+    return kind_fail(x, c->e->span, "`lanes_of` takes a tensor and 1 to 64");
+  int64_t words = (shape_count(&c->args[0].op->type.shape) + 63) / 64;
+  IrType t = kind_ring(64, 0, (Shape){.rank = 2, .dim = {words, c->args[1].integer}});
+  t.lanes = true;
+  return kind_emit(x, c->e->span, OP_LANES, t, &c->args[0], 1);
+}
+
+/* from_lanes(x, like): lanes with one word for each 64 elements, as bits in the shape of a tensor. */
+static Val builtin_from_lanes(Kind *x, Call *c) {
+  if (c->count != 2 || c->args[0].kind != V_TENSOR || c->args[1].kind != V_TENSOR ||
+      !c->args[0].op->type.lanes)
+    return kind_fail(x, c->e->span, "`from_lanes` takes lanes and a tensor");
+  IrType t = kind_ring(1, 0, c->args[1].op->type.shape);
+  if (shape_count(&c->args[0].op->type.shape) != (shape_count(&t.shape) + 63) / 64)
+    return kind_fail(x, c->e->span, "`from_lanes` needs one word for each 64 elements");
+  return kind_emit(x, c->e->span, OP_FROM_LANES, t, &c->args[0], 1);
 }
 
 /* Every second one along the last axis, from number `which` on. */
@@ -114,9 +126,9 @@ static Val builtin_weights(Kind *x, Call *c) {
 
 bool kind_axis(Kind *x, const char *name, Call *c, Val *result) {
   static const KindBuiltin builtins[] = {
-      {"stack", builtin_stack},     {"total", builtin_total}, {"weights", builtin_weights},
-      {"bits_of", builtin_bits_of}, {"half", builtin_half},   {"elements", builtin_elements},
-      {"choice", builtin_choice},
+      {"stack", builtin_stack},       {"total", builtin_total},           {"weights", builtin_weights},
+      {"lanes_of", builtin_lanes_of}, {"from_lanes", builtin_from_lanes}, {"half", builtin_half},
+      {"elements", builtin_elements}, {"choice", builtin_choice},
   };
   return kind_find(x, builtins, (int)(sizeof builtins / sizeof *builtins), name, c, result);
 }

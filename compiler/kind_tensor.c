@@ -74,7 +74,7 @@ Val kind_literal(Kind *x, const Op *beside, int64_t v) {
   t.shape = (Shape){0};
   if (t.elem == EL_FIXED)
     return kind_splat(x, t, ir_fixed_bits((double)v));
-  return kind_splat(x, t, (uint64_t)v);
+  return kind_splat(x, t, t.lanes && v & 1 ? UINT64_MAX : t.lanes ? 0 : (uint64_t)v);
 }
 
 /* ---- arithmetic on tensors ------------------------------------------------------------------------- */

@@ -25,6 +25,8 @@ static bool is_splat_of(const Op *op, uint64_t value) {
 }
 
 static bool is_one(const Op *op) {
+  if (op->type.lanes)
+    return is_splat_of(op, UINT64_MAX);
   if (op->type.elem == EL_FIXED)
     return is_splat_of(op, ir_fixed_bits(1.0));
   return is_splat_of(op, 1);
@@ -118,7 +120,7 @@ bool pass_fold_value(const Op *op, uint64_t x, uint64_t y, uint64_t *out) {
     *out = x;
     return true;
   }
-  if (op->type.elem != elem)
+  if (op->type.elem != elem || op->type.lanes)
     return false;
   switch (elem) {
   case EL_FIXED:

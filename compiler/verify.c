@@ -50,7 +50,7 @@ static const IrType *type_of(const Op *op, int k) {
 }
 
 static bool same_ring(const IrType *a, const IrType *b) {
-  return a->elem == b->elem && a->bits == b->bits;
+  return a->elem == b->elem && a->bits == b->bits && a->lanes == b->lanes;
 }
 
 static void check_type(Verifier *v, const Op *op, const IrType *t) {
@@ -58,7 +58,7 @@ static void check_type(Verifier *v, const Op *op, const IrType *t) {
   for (int i = 0; i < t->shape.rank && t->shape.rank <= MAX_RANK; i++)
     REQUIRE(t->shape.dim[i] >= 0, "negative size");
   if (t->elem == EL_RING)
-    REQUIRE(t->bits >= 1 && t->bits <= 64, "ring of %d bits", t->bits);
+    REQUIRE(t->bits >= 1 && t->bits <= 64 && (!t->lanes || t->bits == 64), "ring of %d bits", t->bits);
   else
     REQUIRE(t->bits == 0 && t->scale == 0, "bits or scale without a ring");
 }

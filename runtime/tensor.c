@@ -219,12 +219,6 @@ void tfe_sum_int(uint64_t *out, const uint64_t *in, int64_t outer, int64_t n, in
   sum_word(out, in, outer, n, inner);
 }
 
-void tfe_bits(uint64_t *out, const uint64_t *in, int64_t n, int64_t bits) {
-  for (int64_t i = 0; i < n; i++)
-    for (int64_t k = 0; k < bits; k++)
-      out[i * bits + k] = k < 64 ? in[i] >> k & 1 : 0;
-}
-
 void tfe_any(uint64_t *out, const uint64_t *in, int64_t outer, int64_t n, int64_t inner) {
   any_word(out, in, outer, n, inner);
 }

@@ -187,6 +187,8 @@ static void elementwise(Interp *in, const Op *op, int party, uint64_t *out) {
       out[i] = ring_op(op, a) & mask;
     else if (t->elem == EL_FIXED)
       out[i] = real_op(op->kind, real(a), real(b));
+    else if (op->type.lanes)
+      out[i] = op->kind == OP_MUL ? a & b : a ^ b;
     else
       out[i] = whole_op(op->kind, a, b) & mask;
   }
@@ -374,7 +376,8 @@ static void local(Interp *in, const Op *op, int party, uint64_t *out) {
     tfe_dpf_key(NULL, out, a, value(in, args[1], party), value(in, args[2], party), count_of(args[0]),
                 args[0]->type.bits);
     break;
-  case OP_BITS: tfe_bits(out, a, count_of(args[0]), op->type.shape.dim[op->type.shape.rank - 1]); break;
+  case OP_LANES: tfe_lanes_of(out, a, count_of(args[0]), op->type.shape.dim[1]); break;
+  case OP_FROM_LANES: tfe_from_lanes(out, a, n); break;
   case OP_DPF_EVAL:
   case OP_DPF_POINT: {
     int64_t keys = count_of(args[1]) / 2;

@@ -138,7 +138,7 @@ static void on_random(void *data, Interp *in, const Op *op, uint64_t pass, uint6
   uint64_t low = op->type.bits < 64 ? (UINT64_C(1) << op->type.bits) - 1 : ~UINT64_C(0);
   for (int64_t i = 0; i < shape_count(&op->type.shape); i++) {
     uint64_t m = first->value[i], v = y[i * step];
-    uint64_t r = masked->kind == OP_ADD ? m - v : right ? v - m : m + v;
+    uint64_t r = op->type.lanes ? m ^ v : masked->kind == OP_ADD ? m - v : right ? v - m : m + v;
     out[i] = r & low;
   }
 }

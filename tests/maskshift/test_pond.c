@@ -31,6 +31,7 @@ typedef struct Bench {
   Arena *arena;
   const int64_t *x, *y;
   int64_t *out;
+  const char *compare; /* option of the kind; NULL: "auto" */
   int64_t shown;
   int run;
 } Bench;
@@ -90,14 +91,15 @@ static void run(Bench *b, int64_t n, int frac, const char *negated, const char *
                   arena_printf(b->arena, "fn neg(x) { %s }", negated));
   write_file(arena_printf(b->arena, "%s/protocol/bench.tfe", folder), kind);
   const char *path = arena_printf(b->arena, "%s/bench.tfe", folder);
-  write_file(path, arena_printf(b->arena,
-                                "party s0, s1, producer, owner\n"
-                                "protocol bench(s0, s1; producer) with frac = %d, whole = 1 {\n"
-                                "  let x: private int[%lld] = share at owner { input(\"x\") }\n"
-                                "  let y: private int[%lld] = share at owner { input(\"y\") }\n"
-                                "  print(reveal %s)\n"
-                                "}\n",
-                                frac, (long long)n, (long long)n, show));
+  write_file(path,
+             arena_printf(b->arena,
+                          "party s0, s1, producer, owner\n"
+                          "protocol bench(s0, s1; producer) with frac = %d, whole = 1, compare = \"%s\" {\n"
+                          "  let x: private int[%lld] = share at owner { input(\"x\") }\n"
+                          "  let y: private int[%lld] = share at owner { input(\"y\") }\n"
+                          "  print(reveal %s)\n"
+                          "}\n",
+                          frac, b->compare ? b->compare : "auto", (long long)n, (long long)n, show));
   const char *error = NULL;
   Diags *diags = diag_create(b->arena);
   Source *source = source_read(b->arena, path, path, &error);
@@ -209,10 +211,10 @@ static void products_are_exact(void **state) {
     }
 }
 
+/* The test's state: the option `compare`. */
 static void signs_are_exact(void **state) {
-  (void)state;
   enum { N = 2000 };
-  Bench b = {.x = x, .y = y, .out = out};
+  Bench b = {.x = x, .y = y, .out = out, .compare = *state};
   static const int64_t corners[] = {INT64_MIN, INT64_MIN + 1, -2, -1, 0, 1, 2, INT64_MAX - 1, INT64_MAX};
   for (int i = 0; i < N; i++)
     x[i] = i < 900 ? corners[i % 9] : (int64_t)next_random() >> next_random() % 64;
@@ -228,9 +230,8 @@ static void signs_are_exact(void **state) {
 
 /* Every comparison of numbers in range, also of neighbours. */
 static void comparisons_are_exact(void **state) {
-  (void)state;
   enum { N = 1200 };
-  Bench b = {.x = x, .y = y, .out = out};
+  Bench b = {.x = x, .y = y, .out = out, .compare = *state};
   fill(x, N);
   for (int i = 0; i < N; i++)
     y[i] = i % 4 == 3 ? x[N - 1 - i] : x[i] + i % 4 - 1;
@@ -270,9 +271,13 @@ static int remove_folder(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(truncation_never_fails), cmocka_unit_test(truncation_is_unbiased),
-      cmocka_unit_test(products_are_exact),     cmocka_unit_test(signs_are_exact),
-      cmocka_unit_test(comparisons_are_exact),
+      cmocka_unit_test(truncation_never_fails),
+      cmocka_unit_test(truncation_is_unbiased),
+      cmocka_unit_test(products_are_exact),
+      cmocka_unit_test_prestate(signs_are_exact, "dpf"),
+      cmocka_unit_test_prestate(signs_are_exact, "bits"),
+      cmocka_unit_test_prestate(comparisons_are_exact, "dpf"),
+      cmocka_unit_test_prestate(comparisons_are_exact, "bits"),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

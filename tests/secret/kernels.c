@@ -139,9 +139,14 @@ static const Shape counts_and_bits[] = {
     {30, 56}, {19, 62}, {65, 63}, {2, 64},  {1, 5},   {1, 63},  {100, 64},
 };
 
-static void bits(Run *run, const int64_t *s) {
+static void lanes_of(Run *run, const int64_t *s) {
   uint64_t *in = new_secret(run, s[0]);
-  tfe_bits(new_result(run, s[0] * s[1]), in, s[0], s[1]);
+  tfe_lanes_of(new_result(run, (s[0] + 63) / 64 * s[1]), in, s[0], s[1]);
+}
+
+static void from_lanes(Run *run, const int64_t *s) {
+  uint64_t *in = new_secret(run, (s[0] + 63) / 64);
+  tfe_from_lanes(new_result(run, s[0]), in, s[0]);
 }
 
 /* The packed bytes in whole words, to be results. */
@@ -392,7 +397,8 @@ static const Kernel kernels[] = {
     {"matmul_packed", packed, SHAPES(matmul_shapes), 0},
     {"conv2d_ring", conv, SHAPES(conv_shapes), 0},
     {"sum_ring", sum, SHAPES(sum_shapes), 0},
-    {"bits", bits, SHAPES(counts_and_bits), 0},
+    {"lanes_of", lanes_of, SHAPES(counts_and_bits), 0},
+    {"from_lanes", from_lanes, SHAPES(counts_and_bits), 0},
     {"pack", pack, SHAPES(counts_and_bits), 0},
     {"unpack", unpack, SHAPES(counts_and_bits), 0},
     {"prg", prg, SHAPES(counts_and_bits), 0},

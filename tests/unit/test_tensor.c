@@ -239,12 +239,39 @@ static void test_repeat(void **unused) {
         }
 }
 
+/* Bit by bit, for numbers of elements around whole words. */
+static void test_lanes(void **unused) {
+  (void)unused;
+  enum { N = 200, WORDS = (N + 63) / 64 };
+  uint64_t in[N], lanes[WORDS * 64 + 1], one[WORDS], out[N + 1];
+  for (int64_t n = 0; n <= N; n += n % 64 == 1 ? 62 : 1)
+    for (int64_t bits = 1; bits <= 64; bits += 9) {
+      int64_t words = (n + 63) / 64;
+      for (int64_t i = 0; i < n; i++)
+        in[i] = next();
+      lanes[words * bits] = 7;
+      tfe_lanes_of(lanes, in, n, bits);
+      for (int64_t i = 0; i < 64 * words; i++)
+        for (int64_t k = 0; k < bits; k++)
+          assert_int_equal(lanes[i / 64 * bits + k] >> i % 64 & 1, i < n ? in[i] >> k & 1 : 0);
+      assert_int_equal(lanes[words * bits], 7);
+      for (int64_t i = 0; i < words; i++)
+        one[i] = lanes[i * bits];
+      out[n] = 7;
+      tfe_from_lanes(out, one, n);
+      for (int64_t i = 0; i < n; i++)
+        assert_int_equal(out[i], in[i] & 1);
+      assert_int_equal(out[n], 7);
+    }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_repeat),       cmocka_unit_test(test_random_copies),
       cmocka_unit_test(test_known_copies), cmocka_unit_test(test_gather),
       cmocka_unit_test(test_sums),         cmocka_unit_test(test_real_sum_is_in_order),
       cmocka_unit_test(test_extremes),     cmocka_unit_test(test_any_all),
+      cmocka_unit_test(test_lanes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
