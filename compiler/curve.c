@@ -214,31 +214,42 @@ const char *curve_layout(Arena *a, const Curve *c, int bits, int scale, int out_
 
 /* ---- orders of magnitude --------------------------------------------------------------------- */
 
-/* What the weights up to step j add up to. */
+/* What the weights up to step j add up to. Roots go by powers of four. */
 static bool weight_sum(const char *name, int64_t j, int64_t m, int frac, double *out) {
-  double order = (double)(j - frac);
   if (strcmp(name, "normalise") == 0)
     *out = ldexp(1.0, (int)(m - 1 - j));
+  else if (strcmp(name, "normalise by four") == 0)
+    *out = ldexp(1.0, 2 * (int)(m - 1 - j));
   else if (strcmp(name, "rsqrt") == 0)
-    *out = tfe_sqrt(ldexp(1.0, (int)(frac - j)));
+    *out = tfe_sqrt(ldexp(1.0, frac - 2 * (int)j));
   else if (strcmp(name, "sqrt") == 0)
-    *out = tfe_sqrt(ldexp(1.0, (int)(j - frac)));
+    *out = tfe_sqrt(ldexp(1.0, 2 * (int)j - frac));
   else if (strcmp(name, "log") == 0)
-    *out = order * 0.69314718055994531;
+    *out = (double)(j - frac) * 0.69314718055994531;
+  else
+    return false;
+  return true;
+}
+
+/* The weights that are no steps of a sum. */
+static bool plain_weight(const char *name, int64_t j, uint64_t *out) {
+  if (strcmp(name, "place") == 0)
+    *out = (uint64_t)j;
+  else if (strcmp(name, "step") == 0)
+    *out = UINT64_C(1) << j;
+  else if (strcmp(name, "step of four") == 0)
+    *out = UINT64_C(1) << 2 * j;
   else
     return false;
   return true;
 }
 
 bool curve_weights(const char *name, int64_t m, int frac, int scale, uint64_t *out) {
-  bool step = strcmp(name, "step") == 0, place = strcmp(name, "place") == 0;
   uint64_t before = 0;
   for (int64_t j = 0; j < m; j++) {
     double sum;
-    if (step || place) {
-      out[j] = step ? UINT64_C(1) << j : (uint64_t)j;
+    if (plain_weight(name, j, &out[j]))
       continue;
-    }
     if (!weight_sum(name, j, m, frac, &sum))
       return false;
     uint64_t now = (uint64_t)(int64_t)nearbyint(ldexp(sum, scale));

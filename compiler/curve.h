@@ -29,14 +29,15 @@ typedef struct Curve {
  * *table gets the gate's table, count elements. NULL, or why the gate cannot do it. */
 const char *curve_layout(Arena *a, const Curve *curve, int bits, int scale, int out_bits, int out_scale,
                          TfeSpline *layout, const uint64_t **table, int64_t *count);
-/* Weights of the steps by which the binary order of magnitude of a number is told: step j, of m, is 1 for x *
- * 2^frac >= 2^j. The weights of all steps that are 1 add up, at `scale`, to
- *   "normalise"   2^(m - 1 - order), scale 0: x * 2^frac times it is in [2^(m - 1), 2^m)
- *   "rsqrt"       (2^(order - frac)) ** -1/2
- *   "sqrt"        (2^(order - frac)) ** 1/2
- *   "log"         the natural logarithm of 2^(order - frac)
- * and two that are no sums: weight j of "step" is 2^j, of "place" j;
- * with order = floor(log2(x * 2^frac)). Modulo 2^64; false: no weights of that name. */
+/* Weights of the steps by which the order of magnitude of a number is told: step j, of m, is 1 for x * 2^frac >= 2^j; of
+ * those "by four", and of the roots, for x * 2^frac >= 4^j. The weights of all steps that are 1, the last one number k, add
+ * up, at `scale`, to
+ *   "normalise"           2^(m - 1 - k), scale 0: x * 2^frac times it is in [2^(m - 1), 2^m)
+ *   "normalise by four"   4^(m - 1 - k), scale 0: x * 2^frac times it is in [4^(m - 1), 4^m)
+ *   "rsqrt", "sqrt"       (4^k / 2^frac) ** -1/2, ** 1/2
+ *   "log"                 the natural logarithm of 2^(k - frac)
+ * and three that are no sums: weight j of "step" is 2^j, of "step of four" 4^j, of "place" j. Modulo 2^64; false: no weights
+ * of that name. */
 bool curve_weights(const char *name, int64_t m, int frac, int scale, uint64_t *out);
 bool curve_knows(const char *function);
 /* Equal curves have equal texts. */

@@ -409,7 +409,9 @@ void emit_op(Emitter *e, Op *op) {
               emit_i64(e, op->type.shape.dim[1]));
     return;
   case OP_FROM_LANES:
-    EMIT_CALL(e, tfe_from_lanes, emit_address(e, op), arg(e, op, 0), count_of(e, op));
+    EMIT_CALL(e, tfe_from_lanes, emit_address(e, op), arg(e, op, 0),
+              emit_i64(e, shape_count(&op->type.shape) / op->ints.data[0]), emit_i64(e, op->ints.data[0]),
+              emit_i64(e, op->args.data[0]->type.shape.dim[1]));
     return;
   case OP_DPF_KEY:
   case OP_DPF_EVAL:

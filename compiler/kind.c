@@ -226,6 +226,8 @@ static Val eval_field(Kind *x, const Expr *e) {
   const Val *t = v.kind == V_STRUCT && v.count ? &v.items[0] : &v;
   if (t->kind == V_TENSOR && strcmp(e->name, "bits") == 0)
     return val_int(t->op->type.bits);
+  if (t->kind == V_TENSOR && strcmp(e->name, "lanes") == 0)
+    return val_int(t->op->type.lanes);
   if (t->kind == V_TENSOR && strcmp(e->name, "scale") == 0)
     return val_int(t->op->type.scale);
   return kind_fail(x, e->name_span, "there is no `%s` here", e->name);

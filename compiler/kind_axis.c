@@ -28,15 +28,54 @@ static Val builtin_lanes_of(Kind *x, Call *c) {
   return kind_emit(x, c->e->span, OP_LANES, t, &c->args[0], 1);
 }
 
-/* from_lanes(x, like): lanes with one word for each 64 elements, as bits in the shape of a tensor. */
+/* from_lanes(x, like): bits in the shape of a tensor with one lane for each element; from_lanes(x, like, m): the first m lanes
+ * along a further axis, the last one. */
 static Val builtin_from_lanes(Kind *x, Call *c) {
-  if (c->count != 2 || c->args[0].kind != V_TENSOR || c->args[1].kind != V_TENSOR ||
-      !c->args[0].op->type.lanes)
-    return kind_fail(x, c->e->span, "`from_lanes` takes lanes and a tensor");
+  if (c->count < 2 || c->args[0].kind != V_TENSOR || c->args[1].kind != V_TENSOR ||
+      !c->args[0].op->type.lanes ||
+      (c->count > 2 && (c->args[2].kind != V_INT || c->args[1].op->type.shape.rank == MAX_RANK)))
+    return kind_fail(x, c->e->span, "`from_lanes` takes lanes, a tensor, and a number of bits");
+  const int64_t *words = c->args[0].op->type.shape.dim;
   IrType t = kind_ring(1, 0, c->args[1].op->type.shape);
-  if (shape_count(&c->args[0].op->type.shape) != (shape_count(&t.shape) + 63) / 64)
-    return kind_fail(x, c->e->span, "`from_lanes` needs one word for each 64 elements");
-  return kind_emit(x, c->e->span, OP_FROM_LANES, t, &c->args[0], 1);
+  int64_t bits = c->count > 2 ? c->args[2].integer : 1;
+  if (words[0] != (shape_count(&t.shape) + 63) / 64 || bits > words[1])
+    return kind_fail(x, c->e->span, "`from_lanes` needs a row of as many words for each 64 elements");
+  if (c->count > 2)
+    t.shape.dim[t.shape.rank++] = bits;
+  return kind_emit_int(x, c->e->span, OP_FROM_LANES, t, c->args[0], bits);
+}
+
+static Val concat(Kind *x, Span at, IrType t, Val a, Val b, int axis) {
+  Val v = kind_emit(x, at, OP_CONCAT, t, (Val[]){a, b}, 2);
+  if (v.kind == V_TENSOR)
+    ir_int(x->out, v.op, axis);
+  return v;
+}
+
+/* The elements n places further along the last axis; zeros come from the other side. */
+static Val moved_by(Kind *x, Span at, Val v, int n) {
+  IrType t = v.op->type, rest = t, none = t;
+  int last = t.shape.rank - 1, distance = n < 0 ? -n : n;
+  if (last < 0 || distance >= t.shape.dim[last])
+    return kind_fail(x, at, "`moved` needs a longer last axis");
+  none.shape.dim[last] = distance;
+  rest.shape.dim[last] -= distance;
+  Val kept = kind_emit(x, at, OP_SLICE, rest, &v, 1);
+  for (int i = 0; kept.kind == V_TENSOR && i < t.shape.rank; i++)
+    ir_int(x->out, kept.op, i == last && n < 0 ? distance : 0);
+  Val zeros = kind_splat(x, none, 0);
+  return kept.kind != V_TENSOR ? NOTHING
+         : n < 0               ? concat(x, at, t, kept, zeros, last)
+                               : concat(x, at, t, zeros, kept, last);
+}
+
+/* moved(x, n): y with y[i] = x[i - n] along the last axis, 0 where there is none; of all parts. */
+static Val builtin_moved(Kind *x, Call *c) {
+  if (c->count != 2 || c->args[1].kind != V_INT)
+    return kind_fail(x, c->e->span, "`moved` takes a tensor or a private value, and an integer");
+  Val v = kind_parts(x, c->e->span, c->args[0], moved_by, (int)c->args[1].integer);
+  kind_forget_origin(&v);
+  return v;
 }
 
 /* Every second one along the last axis, from number `which` on. */
@@ -127,8 +166,8 @@ static Val builtin_weights(Kind *x, Call *c) {
 bool kind_axis(Kind *x, const char *name, Call *c, Val *result) {
   static const KindBuiltin builtins[] = {
       {"stack", builtin_stack},       {"total", builtin_total},           {"weights", builtin_weights},
-      {"lanes_of", builtin_lanes_of}, {"from_lanes", builtin_from_lanes}, {"half", builtin_half},
-      {"elements", builtin_elements}, {"choice", builtin_choice},
+      {"lanes_of", builtin_lanes_of}, {"from_lanes", builtin_from_lanes}, {"moved", builtin_moved},
+      {"half", builtin_half},         {"elements", builtin_elements},     {"choice", builtin_choice},
   };
   return kind_find(x, builtins, (int)(sizeof builtins / sizeof *builtins), name, c, result);
 }

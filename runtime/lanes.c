@@ -28,8 +28,9 @@ void tfe_lanes_of(uint64_t *out, const uint64_t *in, int64_t n, int64_t bits) {
   }
 }
 
-void tfe_from_lanes(uint64_t *out, const uint64_t *in, int64_t n) {
-  for (int64_t i = 0; i < n; i += LANES)
-    for (int64_t k = 0; k < LANES && i + k < n; k++)
-      out[i + k] = in[i / LANES] >> k & 1;
+void tfe_from_lanes(uint64_t *out, const uint64_t *in, int64_t n, int64_t bits, int64_t lanes) {
+  for (int64_t i = 0; i < n; i += LANES, in += lanes)
+    for (int64_t k = 0; k < LANES && i + k < n; k++, out += bits)
+      for (int64_t b = 0; b < bits; b++)
+        out[b] = in[b] >> k & 1;
 }

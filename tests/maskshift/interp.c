@@ -377,7 +377,9 @@ static void local(Interp *in, const Op *op, int party, uint64_t *out) {
                 args[0]->type.bits);
     break;
   case OP_LANES: tfe_lanes_of(out, a, count_of(args[0]), op->type.shape.dim[1]); break;
-  case OP_FROM_LANES: tfe_from_lanes(out, a, n); break;
+  case OP_FROM_LANES:
+    tfe_from_lanes(out, a, n / op->ints.data[0], op->ints.data[0], args[0]->type.shape.dim[1]);
+    break;
   case OP_DPF_EVAL:
   case OP_DPF_POINT: {
     int64_t keys = count_of(args[1]) / 2;

@@ -145,8 +145,8 @@ static void lanes_of(Run *run, const int64_t *s) {
 }
 
 static void from_lanes(Run *run, const int64_t *s) {
-  uint64_t *in = new_secret(run, (s[0] + 63) / 64);
-  tfe_from_lanes(new_result(run, s[0]), in, s[0]);
+  uint64_t *in = new_secret(run, (s[0] + 63) / 64 * s[1]);
+  tfe_from_lanes(new_result(run, s[0] * s[1]), in, s[0], s[1], s[1]);
 }
 
 /* The packed bytes in whole words, to be results. */

@@ -239,14 +239,14 @@ static void test_repeat(void **unused) {
         }
 }
 
-/* Bit by bit, for numbers of elements around whole words. */
+/* Bit by bit, for numbers of elements around whole words; and back, of half of the lanes. */
 static void test_lanes(void **unused) {
   (void)unused;
   enum { N = 200, WORDS = (N + 63) / 64 };
-  uint64_t in[N], lanes[WORDS * 64 + 1], one[WORDS], out[N + 1];
+  static uint64_t in[N], lanes[WORDS * 64 + 1], out[N * 64 + 1];
   for (int64_t n = 0; n <= N; n += n % 64 == 1 ? 62 : 1)
     for (int64_t bits = 1; bits <= 64; bits += 9) {
-      int64_t words = (n + 63) / 64;
+      int64_t words = (n + 63) / 64, some = (bits + 1) / 2;
       for (int64_t i = 0; i < n; i++)
         in[i] = next();
       lanes[words * bits] = 7;
@@ -255,13 +255,11 @@ static void test_lanes(void **unused) {
         for (int64_t k = 0; k < bits; k++)
           assert_int_equal(lanes[i / 64 * bits + k] >> i % 64 & 1, i < n ? in[i] >> k & 1 : 0);
       assert_int_equal(lanes[words * bits], 7);
-      for (int64_t i = 0; i < words; i++)
-        one[i] = lanes[i * bits];
-      out[n] = 7;
-      tfe_from_lanes(out, one, n);
-      for (int64_t i = 0; i < n; i++)
-        assert_int_equal(out[i], in[i] & 1);
-      assert_int_equal(out[n], 7);
+      out[n * some] = 7;
+      tfe_from_lanes(out, lanes, n, some, bits);
+      for (int64_t i = 0; i < n * some; i++)
+        assert_int_equal(out[i], in[i / some] >> i % some & 1);
+      assert_int_equal(out[n * some], 7);
     }
 }
 

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Trains a network on the MNIST digits of two owners, on shares and in the clear (kind clear computes with doubles), all
+# parties as processes on this machine, and tests both on digits held by a third party.
+#
+#   mnist.sh TFEC DATA NETWORK [OPTIMIZER=sgd] [EPOCHS=5] [IMAGES=30000] [HELD=10000]
+#
+# DATA is the folder of the four files of MNIST (train-images-idx3-ubyte.gz and so on), NETWORK one of a b c d lr, OPTIMIZER
+# sgd, adam or amsgrad, IMAGES how many each owner has, HELD how many are tested. One line for each way: the share of held-out
+# digits that are read right, batches, seconds a batch (between two progress reports, so without compiling, input and
+# tests), and on shares what one batch sends, as `tfec explain` says; every party of the run compares that with its wire.
+set -euo pipefail
+
+tfec=$(realpath "$1")
+data=$(realpath "$2")
+network=$3
+optimizer=${4:-sgd}
+epochs=${5:-5}
+images=${6:-30000}
+held=${7:-10000}
+here=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
+program=$here/$network.tfe
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+case $optimizer in
+sgd) number=0 ;;
+adam) number=1 ;;
+amsgrad) number=2 ;;
+*) echo "mnist.sh: no optimizer $optimizer; there are sgd, adam, amsgrad" >&2 && exit 2 ;;
+esac
+defines=(-D "held=$held" -D "epochs=$epochs")
+if [ "$network" != lr ]; then defines+=(-D "optimizer=$number"); fi
+
+inputs() { # PARTY SET FIRST LAST
+  printf '%s\n' --input "$1:images=$data/$2-images-idx3-ubyte.gz[$3:$4]" --input "$1:labels=$data/$2-labels-idx1-ubyte.gz[$3:$4]"
+}
+mapfile -t options < <(
+  inputs owner.0 train 0 "$images"
+  inputs owner.1 train 30000 $((30000 + images))
+  inputs examiner t10k 0 "$held"
+)
+
+# What server 0 sends in the training loop, for so many images of each owner: rounds, its bytes, the producer's bytes.
+costs() { # IMAGES
+  "$tfec" explain --format json "$program" -D "n=$1" "${defines[@]}" -D epochs=1 |
+    sed -n 's/.*"server0": {.*"messages_sent": \([0-9]*\), "bytes_sent": \([0-9]*\),.*/\1 \2/p' | head -n 1
+}
+
+run() { # NAME OPTIONS...
+  local name=$1
+  shift
+  "$tfec" run "$program" -D "n=$images" "${defines[@]}" "${options[@]}" --progress json "$@" >"$work/out" 2>"$work/progress"
+  local right
+  right=$(sed -n 's/.*right: //p' "$work/out")
+  sed -n 's/.*"label":"\(batch\|epoch\)","done":\([0-9]*\),"total":\([0-9]*\),.*"seconds":\([0-9.]*\).*/\2 \3 \4/p' "$work/progress" |
+    awk -v name="$name" -v right="$right" -v scale="$scale" '
+      NR == 1 { first = $1; began = $3 }
+      $1 > last { last = $1; ended = $3 }
+      END {
+        printf "%-7s %.2f %% right", name, 100 * right
+        if (last > first) printf ", %d batches of %.4f s", $2 * scale, (ended - began) / (last - first) / scale
+        print ""
+      }'
+}
+
+per_epoch=$((2 * images / 128))
+scale=1
+if [ "$network" = lr ]; then scale=$per_epoch; fi # reports epochs
+echo "network $network, $optimizer, $epochs epochs of $((2 * images)) images, batch 128, $held held out:"
+run shares
+read -r rounds bytes < <(costs 128)
+read -r rounds3 bytes3 < <(costs 256)
+awk -v r="$rounds" -v b="$bytes" -v s="$rounds3" -v c="$bytes3" 'BEGIN { printf "        a batch: %d rounds, %.2f MB from each server\n", (s - r) / 2, (c - b) / 2e6 }' </dev/null
+run clear --clear
