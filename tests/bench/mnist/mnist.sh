@@ -8,6 +8,7 @@
 # sgd, adam or amsgrad, IMAGES how many each owner has, HELD how many are tested. One line for each way: the share of held-out
 # digits that are read right, batches, seconds a batch (between two progress reports, so without compiling, input and
 # tests), and on shares what one batch sends, as `tfec explain` says; every party of the run compares that with its wire.
+# SAVE=FILE.npz in the environment: where the network that was trained on shares goes (not for lr).
 set -euo pipefail
 
 tfec=$(realpath "$1")
@@ -67,7 +68,7 @@ per_epoch=$((2 * images / 128))
 scale=1
 if [ "$network" = lr ]; then scale=$per_epoch; fi # reports epochs
 echo "network $network, $optimizer, $epochs epochs of $((2 * images)) images, batch 128, $held held out:"
-run shares
+run shares ${SAVE:+-D save=true --output "examiner:net=$SAVE"}
 read -r rounds bytes < <(costs 128)
 read -r rounds3 bytes3 < <(costs 256)
 awk -v r="$rounds" -v b="$bytes" -v s="$rounds3" -v c="$bytes3" 'BEGIN { printf "        a batch: %d rounds, %.2f MB from each server\n", (s - r) / 2, (c - b) / 2e6 }' </dev/null
