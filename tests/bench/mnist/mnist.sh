@@ -30,7 +30,7 @@ amsgrad) number=2 ;;
 *) echo "mnist.sh: no optimizer $optimizer; there are sgd, adam, amsgrad" >&2 && exit 2 ;;
 esac
 defines=(-D "held=$held" -D "epochs=$epochs")
-if [ "$network" != lr ]; then defines+=(-D "optimizer=$number"); fi
+if [ "$network" != lr ]; then defines+=(-D "optimizer=$number" -D "piece=$((held < 500 ? held : 500))"); fi
 
 inputs() { # PARTY SET FIRST LAST
   printf '%s\n' --input "$1:images=$data/$2-images-idx3-ubyte.gz[$3:$4]" --input "$1:labels=$data/$2-labels-idx1-ubyte.gz[$3:$4]"
@@ -50,7 +50,8 @@ costs() { # IMAGES
 run() { # NAME OPTIONS...
   local name=$1
   shift
-  "$tfec" run "$program" -D "n=$images" "${defines[@]}" "${options[@]}" --progress json "$@" >"$work/out" 2>"$work/progress"
+  "$tfec" run "$program" -D "n=$images" "${defines[@]}" "${options[@]}" --progress json "$@" >"$work/out" 2>"$work/progress" ||
+    { grep -v '^{' "$work/progress" >&2 && exit 1; }
   local right
   right=$(sed -n 's/.*right: //p' "$work/out")
   sed -n 's/.*"label":"\(batch\|epoch\)","done":\([0-9]*\),"total":\([0-9]*\),.*"seconds":\([0-9.]*\).*/\2 \3 \4/p' "$work/progress" |
