@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <llvm-c/Analysis.h>
+#include <llvm-c/Linker.h>
 #include <llvm-c/Support.h>
 #include <llvm-c/Target.h>
 #include <llvm-c/TargetMachine.h>
@@ -58,7 +59,7 @@ static LLVMValueRef abi_declare(Emitter *e, AbiFunction f) {
   for (const char *t = abi_table[f].arguments; (t = strstr(t, "abi_")); t += 5)
     types[count++] = abi_type(e, t[4]);
   e->abi_type[f] = LLVMFunctionType(abi_type(e, abi_table[f].result[4]), types, count, 0);
-  LLVMValueRef function = LLVMAddFunction(e->module, abi_table[f].name, e->abi_type[f]);
+  LLVMValueRef function = LLVMAddFunction(e->into->module, abi_table[f].name, e->abi_type[f]);
   emit_attribute(e, function, LLVMAttributeFunctionIndex, "nounwind", 0);
   emit_attribute(e, function, LLVMAttributeFunctionIndex, "willreturn", 0);
   if (abi_is_pure(f))
@@ -67,12 +68,14 @@ static LLVMValueRef abi_declare(Emitter *e, AbiFunction f) {
 }
 
 LLVMValueRef emit_call(Emitter *e, AbiFunction f, const LLVMValueRef *args, int count) {
-  if (!e->abi[f])
-    e->abi[f] = abi_declare(e, f);
+  LLVMValueRef *function = &e->into->abi[f];
+  if (!*function)
+    *function = abi_declare(e, f);
+  e->calls += e->into == &e->main;
   assert((unsigned)count == LLVMCountParamTypes(e->abi_type[f]));
   LLVMValueRef copy[16];
   memcpy(copy, args, sizeof *args * (size_t)count);
-  LLVMValueRef result = LLVMBuildCall2(e->builder, e->abi_type[f], e->abi[f], copy, (unsigned)count, "");
+  LLVMValueRef result = LLVMBuildCall2(e->builder, e->abi_type[f], *function, copy, (unsigned)count, "");
   if (abi_has_status(f))
     emit_check_status(e, result);
   return result;
@@ -98,7 +101,7 @@ LLVMValueRef emit_i64(const Emitter *e, int64_t v) {
 }
 
 LLVMValueRef emit_global(Emitter *e, LLVMValueRef value, const char *name) {
-  LLVMValueRef g = LLVMAddGlobal(e->module, LLVMTypeOf(value), name);
+  LLVMValueRef g = LLVMAddGlobal(e->into->module, LLVMTypeOf(value), name);
   LLVMSetInitializer(g, value);
   LLVMSetGlobalConstant(g, 1);
   LLVMSetLinkage(g, LLVMPrivateLinkage);
@@ -269,7 +272,7 @@ static void add_program(Emitter *e, const EmitInfo *info) {
       emit_text(e, info->about), emit_text(e, info->parameters), emit_i64(e, info->expected_known),
       emit_i64_array(e, expected, info->expected_known ? 5 * e->self->count : 5),
       emit_i64(e, emit_checkpoint_count(e)), live_table(e), emit_i64(e, info->total_steps), e->run);
-  LLVMValueRef g = LLVMAddGlobal(e->module, LLVMTypeOf(value), "tfe_program");
+  LLVMValueRef g = LLVMAddGlobal(e->into->module, LLVMTypeOf(value), "tfe_program");
   LLVMSetInitializer(g, value);
   LLVMSetGlobalConstant(g, 1);
   LLVMSetAlignment(g, 8);
@@ -296,14 +299,16 @@ static int vector_levels(void) {
   return levels;
 }
 
-static void open_module(Emitter *e, Program *party) {
+static void open_modules(Emitter *e, Program *party) {
   e->program = party;
   e->self = &party->parties.data[party->self];
   e->arena = party->arena;
   e->plan = plan_make(party);
   e->levels = vector_levels();
   e->context = LLVMContextCreate();
-  e->module = LLVMModuleCreateWithNameInContext(party->name, e->context);
+  e->main.module = LLVMModuleCreateWithNameInContext(party->name, e->context);
+  e->loops.module = LLVMModuleCreateWithNameInContext("kernels", e->context);
+  e->into = &e->main;
   e->builder = LLVMCreateBuilderInContext(e->context);
   e->i1 = LLVMInt1TypeInContext(e->context);
   e->i8 = LLVMInt8TypeInContext(e->context);
@@ -315,35 +320,53 @@ static void open_module(Emitter *e, Program *party) {
   list_slots(e);
 }
 
-static void build_module(Emitter *e, Program *party, const EmitInfo *info) {
-  open_module(e, party);
-  emit_run(e);
-  add_program(e, info);
+static void verify(LLVMModuleRef module) {
   char *message = NULL;
-  if (LLVMVerifyModule(e->module, LLVMReturnStatusAction, &message)) {
-    LLVMDumpModule(e->module);
+  if (LLVMVerifyModule(module, LLVMReturnStatusAction, &message)) {
+    LLVMDumpModule(module);
     fprintf(stderr, "%s\n", message);
     assert(false && "the emitted module is not valid");
   }
   LLVMDisposeMessage(message);
 }
 
-static void close_module(Emitter *e) {
+static void build_modules(Emitter *e, Program *party, const EmitInfo *info) {
+  open_modules(e, party);
+  emit_run(e);
+  add_program(e, info);
+  verify(e->main.module);
+  verify(e->loops.module);
+}
+
+/* Puts the loops into the main module. */
+static void join_modules(Emitter *e) {
+  bool failed = LLVMLinkModules2(e->main.module, e->loops.module);
+  assert(!failed);
+  (void)failed;
+  e->loops.module = NULL;
+}
+
+static void close_modules(Emitter *e) {
   LLVMDisposeBuilder(e->builder);
-  LLVMDisposeModule(e->module);
+  LLVMDisposeModule(e->main.module);
+  if (e->loops.module)
+    LLVMDisposeModule(e->loops.module);
   LLVMContextDispose(e->context);
 }
 
 void emit_print(Program *party, const EmitInfo *info, FILE *out) {
   Emitter e = {0};
-  build_module(&e, party, info);
-  char *text = LLVMPrintModuleToString(e.module);
+  build_modules(&e, party, info);
+  join_modules(&e);
+  char *text = LLVMPrintModuleToString(e.main.module);
   fputs(text, out);
   LLVMDisposeMessage(text);
-  close_module(&e);
+  close_modules(&e);
 }
 
 /* ---- code ------------------------------------------------------------------------------------ */
+
+enum { LARGE_RUN = 400 }; /* calls */
 
 static const char *kept_message(Arena *a, char *message) {
   const char *text = arena_printf(a, "%s", message ? message : "LLVM failed");
@@ -396,17 +419,17 @@ static const char *pipeline(Emitter *e, int level) {
   return level == 2 ? usual : arena_printf(e->arena, "default<O%d>", level);
 }
 
-static const char *optimise(Emitter *e, LLVMTargetMachineRef machine, int level) {
+static const char *optimise(Emitter *e, LLVMModuleRef module, LLVMTargetMachineRef machine, int level) {
   LLVMTargetDataRef data = LLVMCreateTargetDataLayout(machine);
   char *layout = LLVMCopyStringRepOfTargetData(data);
   char *triple = LLVMGetTargetMachineTriple(machine);
-  LLVMSetDataLayout(e->module, layout);
-  LLVMSetTarget(e->module, triple);
+  LLVMSetDataLayout(module, layout);
+  LLVMSetTarget(module, triple);
   LLVMDisposeMessage(layout);
   LLVMDisposeTargetData(data);
   LLVMDisposeMessage(triple);
   LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
-  LLVMErrorRef error = LLVMRunPasses(e->module, pipeline(e, level), machine, options);
+  LLVMErrorRef error = LLVMRunPasses(module, pipeline(e, level), machine, options);
   LLVMDisposePassBuilderOptions(options);
   if (!error)
     return NULL;
@@ -416,28 +439,43 @@ static const char *optimise(Emitter *e, LLVMTargetMachineRef machine, int level)
   return text;
 }
 
-static const char *emit_file(Program *party, const EmitInfo *info, const EmitOptions *options,
-                             const char *path, LLVMCodeGenFileType kind) {
-  Emitter e = {0};
+static const char *write_code(Emitter *e, LLVMModuleRef module, int level, const char *path,
+                              LLVMCodeGenFileType kind) {
   LLVMTargetMachineRef machine = NULL;
-  build_module(&e, party, info);
-  const char *error = make_machine(e.arena, options->level, &machine);
+  const char *error = make_machine(e->arena, level, &machine);
   if (!error)
-    error = optimise(&e, machine, options->level);
+    error = optimise(e, module, machine, level);
   char *message = NULL;
-  if (!error && LLVMTargetMachineEmitToFile(machine, e.module, (char *)(uintptr_t)path, kind, &message))
-    error = kept_message(e.arena, message);
+  if (!error && LLVMTargetMachineEmitToFile(machine, module, (char *)(uintptr_t)path, kind, &message))
+    error = kept_message(e->arena, message);
   if (machine)
     LLVMDisposeTargetMachine(machine);
-  close_module(&e);
   return error;
 }
 
-const char *emit_object(Program *party, const EmitInfo *info, const EmitOptions *options, const char *path) {
-  return emit_file(party, info, options, path, LLVMObjectFile);
+/* A large `run` is compiled without effort: its time goes into what it calls, and that of LLVM grows faster than the
+ * function. */
+static int run_level(const Emitter *e, int level) {
+  return level == 2 && e->calls > LARGE_RUN ? 0 : level;
+}
+
+const char *emit_objects(Program *party, const EmitInfo *info, const EmitOptions *options, const char *path,
+                         const char *kernels_path) {
+  Emitter e = {0};
+  build_modules(&e, party, info);
+  const char *error = write_code(&e, e.main.module, run_level(&e, options->level), path, LLVMObjectFile);
+  if (!error)
+    error = write_code(&e, e.loops.module, options->level, kernels_path, LLVMObjectFile);
+  close_modules(&e);
+  return error;
 }
 
 const char *emit_assembly(Program *party, const EmitInfo *info, const EmitOptions *options,
                           const char *path) {
-  return emit_file(party, info, options, path, LLVMAssemblyFile);
+  Emitter e = {0};
+  build_modules(&e, party, info);
+  join_modules(&e);
+  const char *error = write_code(&e, e.main.module, options->level, path, LLVMAssemblyFile);
+  close_modules(&e);
+  return error;
 }

@@ -1,7 +1,7 @@
-/* A party's program -> LLVM module -> object file.
+/* A party's program -> LLVM modules -> object files.
  *
- * The module has one function `run`, one function a distinct fused loop, and the constant `tfe_program`
- * that describes the party to the runtime (runtime/include/program.h). Generated code calls the functions
+ * One module has the function `run` and the constant `tfe_program` that describes the party to the runtime
+ * (runtime/include/program.h), the other one function a distinct fused loop. Generated code calls the functions
  * of runtime/include/abi.def and nothing else. Floating point is as written: no fast-math, no contraction. */
 #ifndef TFEC_EMIT_H
 #define TFEC_EMIT_H
@@ -24,11 +24,12 @@ typedef struct EmitOptions {
   int level; /* of optimisation, 0 .. 3 */
 } EmitOptions;
 
-/* Writes the object file; an error message in the arena, or NULL. */
-const char *emit_object(Program *party, const EmitInfo *info, const EmitOptions *options, const char *path);
-/* The module as text, before optimisation (--emit-llvm). */
+/* Writes the object files of `run` and of the loops; an error message in the arena, or NULL. */
+const char *emit_objects(Program *party, const EmitInfo *info, const EmitOptions *options, const char *path,
+                         const char *kernels_path);
+/* Both modules in one, as text, before optimisation (--emit-llvm). */
 void emit_print(Program *party, const EmitInfo *info, FILE *out);
-/* Assembly text (--emit-asm). */
+/* Assembly text of both in one (--emit-asm); with -O2 a large `run` is optimised here, and is not in objects. */
 const char *emit_assembly(Program *party, const EmitInfo *info, const EmitOptions *options, const char *path);
 
 #endif

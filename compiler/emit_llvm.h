@@ -21,6 +21,12 @@ typedef enum AbiFunction {
 
 enum { EMIT_VECTOR_LEVELS = 3 };
 
+/* `run` and the tables, or the loops that it calls: apart, since they are compiled with different effort. */
+typedef struct EmitModule {
+  LLVMModuleRef module;
+  LLVMValueRef abi[ABI_COUNT], int_power; /* declared, made when needed */
+} EmitModule;
+
 /* A fused loop, once for all steps of the same form. */
 typedef struct Kernel {
   const char *key;
@@ -34,11 +40,11 @@ typedef struct Emitter {
   Plan *plan;
   Arena *arena;
   LLVMContextRef context;
-  LLVMModuleRef module;
-  LLVMBuilderRef builder; /* of `run` */
+  EmitModule main, loops, *into; /* into: what is being emitted into */
+  LLVMBuilderRef builder;        /* of `run` */
   LLVMTypeRef i1, i8, i32, i64, f64, ptr, part;
-  LLVMValueRef abi[ABI_COUNT];
   LLVMTypeRef abi_type[ABI_COUNT];
+  int calls;                   /* of the runtime and of loops, in `run` */
   LLVMValueRef run, ctx, data; /* the function and its parameters */
   LLVMBasicBlockRef entry, failed;
   LLVMValueRef status;    /* phi of `failed` */
@@ -57,7 +63,6 @@ typedef struct Emitter {
   VEC(const char *) sites;
   VEC(const Slot *) slot_list; /* inputs and outputs, as the runtime numbers them */
   VEC(const Op *) stored;      /* STORE and LOAD, as the runtime numbers them */
-  LLVMValueRef int_power;      /* made when needed */
 } Emitter;
 
 /* ---- constants and calls (emit.c) ---- */

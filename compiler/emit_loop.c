@@ -35,7 +35,7 @@ static LLVMValueRef is_true(Emitter *e, LLVMValueRef v) {
 static LLVMValueRef to_int(Emitter *e, LLVMValueRef real) {
   LLVMTypeRef types[] = {e->i64, e->f64};
   unsigned id = LLVMLookupIntrinsicID("llvm.fptosi.sat", strlen("llvm.fptosi.sat"));
-  LLVMValueRef f = LLVMGetIntrinsicDeclaration(e->module, id, types, 2);
+  LLVMValueRef f = LLVMGetIntrinsicDeclaration(e->into->module, id, types, 2);
   return LLVMBuildCall2(e->builder, LLVMIntrinsicGetType(e->context, id, types, 2), f, &real, 1, "");
 }
 
@@ -81,10 +81,10 @@ static LLVMValueRef divide(Emitter *e, const Op *op, LLVMValueRef x, LLVMValueRe
 /* int_power(x, y): x ** y modulo 2^64 by repeated squaring; for y < 0 the whole part of the quotient 1 / x
  * ** -y. */
 static LLVMValueRef int_power_function(Emitter *e) {
-  if (e->int_power)
-    return e->int_power;
+  if (e->into->int_power)
+    return e->into->int_power;
   LLVMTypeRef type = LLVMFunctionType(e->i64, (LLVMTypeRef[]){e->i64, e->i64}, 2, 0);
-  LLVMValueRef f = e->int_power = LLVMAddFunction(e->module, "int_power", type);
+  LLVMValueRef f = e->into->int_power = LLVMAddFunction(e->into->module, "int_power", type);
   LLVMSetLinkage(f, LLVMInternalLinkage);
   emit_attribute(e, f, LLVMAttributeFunctionIndex, "nounwind", 0);
   LLVMBasicBlockRef entry = LLVMAppendBasicBlockInContext(e->context, f, "entry");
@@ -537,11 +537,12 @@ static void text_attribute(Emitter *e, LLVMValueRef f, const char *name, const c
       LLVMCreateStringAttribute(e->context, name, (unsigned)strlen(name), value, (unsigned)strlen(value)));
 }
 
+/* The loop's function; its declaration in the main module. */
 static LLVMValueRef new_function(Emitter *e, const Loop *l, int level) {
   char *name =
       arena_printf(e->arena, level ? "loop%d.%s" : "loop%d", e->kernels.count, vector_levels[level].cpu);
-  LLVMValueRef f = LLVMAddFunction(e->module, name, loop_type(e, l));
-  LLVMSetLinkage(f, LLVMInternalLinkage);
+  LLVMValueRef f = LLVMAddFunction(e->loops.module, name, loop_type(e, l));
+  LLVMSetVisibility(f, LLVMHiddenVisibility);
   emit_attribute(e, f, LLVMAttributeFunctionIndex, "nounwind", 0);
   emit_attribute(e, f, LLVMAttributeFunctionIndex, "noinline", 0);
   if (level) {
@@ -557,10 +558,15 @@ static LLVMValueRef new_function(Emitter *e, const Loop *l, int level) {
   }
   LLVMBuilderRef outer = e->builder;
   e->builder = LLVMCreateBuilderInContext(e->context);
+  e->into = &e->loops;
   build_loop(e, l, f);
+  e->into = &e->main;
   LLVMDisposeBuilder(e->builder);
   e->builder = outer;
-  return f;
+  LLVMValueRef declared = LLVMAddFunction(e->main.module, name, loop_type(e, l));
+  LLVMSetVisibility(declared, LLVMHiddenVisibility);
+  emit_attribute(e, declared, LLVMAttributeFunctionIndex, "nounwind", 0);
+  return declared;
 }
 
 /* The loop's function; with more than one, a table of them. */
@@ -652,6 +658,7 @@ static void make_repeats(Emitter *e, const Loop *l, const LLVMValueRef *args, LL
 }
 
 static void call_loop(Emitter *e, const Loop *l, LLVMValueRef f, LLVMValueRef *args, unsigned count) {
+  e->calls++;
   LLVMValueRef zero = LLVMBuildCall2(e->builder, loop_type(e, l), f, args, count, "");
   if (l->divides)
     check_divisor(e, l->divides, zero);

@@ -330,7 +330,8 @@ static LLVMValueRef *variables(Emitter *e, int count, LLVMTypeRef type, LLVMValu
 }
 
 void emit_run(Emitter *e) {
-  e->run = LLVMAddFunction(e->module, "run", LLVMFunctionType(e->i32, (LLVMTypeRef[]){e->ptr, e->ptr}, 2, 0));
+  e->run =
+      LLVMAddFunction(e->main.module, "run", LLVMFunctionType(e->i32, (LLVMTypeRef[]){e->ptr, e->ptr}, 2, 0));
   LLVMSetLinkage(e->run, LLVMInternalLinkage);
   emit_attribute(e, e->run, LLVMAttributeFunctionIndex, "nounwind", 0);
   e->ctx = LLVMGetParam(e->run, 0);

@@ -83,13 +83,19 @@ static void add_words(Arena *a, Command *c, const char *text) {
   }
 }
 
-static Command link_command(Arena *a, const char *driver, const char *library, const char *object,
-                            const char *out) {
+typedef struct Worker {
+  pid_t pid;
+  int errors; /* reads what the process says */
+  const char *object, *kernels, *executable;
+} Worker;
+
+static Command link_command(Arena *a, const char *driver, const char *library, const Worker *w) {
   Command c = {0};
   add(a, &c, driver);
   add(a, &c, "-o");
-  add(a, &c, out);
-  add(a, &c, object);
+  add(a, &c, w->executable);
+  add(a, &c, w->object);
+  add(a, &c, w->kernels);
   add(a, &c, library);
   if (find_tool(a, "ld.gold"))
     add(a, &c, "-fuse-ld=gold");
@@ -104,22 +110,16 @@ static Command link_command(Arena *a, const char *driver, const char *library, c
 
 /* ---- one party, in a process of its own ------------------------------------------------------ */
 
-typedef struct Worker {
-  pid_t pid;
-  int errors; /* reads what the process says */
-  const char *object, *executable;
-} Worker;
-
 /* Does not return: the exit status says whether it went well, stderr why not. */
 static void work(Arena *a, ObjectJob *job, const EmitOptions *options, const Worker *w, const char *driver,
                  const char *library) {
-  const char *error = emit_object(job->party, &job->info, options, w->object);
+  const char *error = emit_objects(job->party, &job->info, options, w->object, w->kernels);
   if (error) {
     fprintf(stderr, "%s\n", error);
     fflush(stderr);
     _exit(1);
   }
-  Command c = link_command(a, driver, library, w->object, w->executable);
+  Command c = link_command(a, driver, library, w);
   execv(c.data[0], c.data);
   fprintf(stderr, "cannot start %s: %s\n", driver, strerror(errno));
   fflush(stderr);
@@ -167,6 +167,7 @@ static const char *finish(Arena *a, const ObjectJob *job, Worker *w) {
     ;
   w->pid = 0;
   unlink(w->object);
+  unlink(w->kernels);
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
     return NULL;
   return arena_printf(a, "cannot build %s\n%s", job->path, said);
@@ -219,6 +220,7 @@ const char *object_build(Arena *a, ObjectJob *jobs, int count, const EmitOptions
   Worker *workers = ARENA_ARRAY(a, Worker, count + 1);
   for (int i = 0; i < count; i++) {
     workers[i].object = arena_printf(a, "%s.%ld.o", jobs[i].path, (long)getpid());
+    workers[i].kernels = arena_printf(a, "%s.%ld.k.o", jobs[i].path, (long)getpid());
     workers[i].executable = arena_printf(a, "%s.%ld.tmp", jobs[i].path, (long)getpid());
   }
   const char *temporary = text ? arena_printf(a, "%s.%ld.tmp", text->path, (long)getpid()) : NULL;

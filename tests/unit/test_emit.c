@@ -137,18 +137,21 @@ static void *load_program(Bench *f, int level, const TfeProgram **program) {
   uint8_t *links = ARENA_ARRAY(a, uint8_t, f->p->party_count * f->p->parties.data[0].count + 1);
   EmitInfo info = {.compiler = "test", .manifest = "{}", .about = "", .parameters = "", .links = links};
   EmitOptions options = {.level = level};
-  const char *object = scratch_file(a, ".o"), *shared = scratch_file(a, ".so");
+  const char *object = scratch_file(a, ".o"), *loops = scratch_file(a, ".o"),
+             *shared = scratch_file(a, ".so");
   const char *wrong = verify_find(f->p, VERIFY_PARTY);
   if (wrong)
     fail_msg("%s", wrong);
-  assert_null(emit_object(f->p, &info, &options, object));
-  const char *link = arena_printf(a, "%s -shared -o %s %s %s %s -Wl,-z,now -lssl -lcrypto -lz -lpthread -lm",
-                                  TFE_TEST_CC, shared, TFE_TEST_LINK_FLAGS, object, TFE_TEST_LIB);
+  assert_null(emit_objects(f->p, &info, &options, object, loops));
+  const char *link =
+      arena_printf(a, "%s -shared -o %s %s %s %s %s -Wl,-z,now -lssl -lcrypto -lz -lpthread -lm", TFE_TEST_CC,
+                   shared, TFE_TEST_LINK_FLAGS, object, loops, TFE_TEST_LIB);
   assert_int_equal(system(link), 0);
   void *library = dlopen(shared, RTLD_NOW | RTLD_LOCAL);
   if (!library)
     fail_msg("%s", dlerror());
   unlink(object);
+  unlink(loops);
   unlink(shared);
   *program = dlsym(library, "tfe_program");
   assert_non_null(*program);
