@@ -1,6 +1,5 @@
-/* The module around a party's code: types, the functions of abi.def, texts and tables, the constant
- * tfe_program, and LLVM's optimiser and code generator. One LLVM context a call, so that parties can be
- * emitted side by side. */
+/* The modules around a party's code: types, the functions of abi.def, texts and tables, the constant
+ * tfe_program, and LLVM's optimiser and code generator. One LLVM context for all parties of a build. */
 #include "emit.h"
 
 #include <assert.h>
@@ -58,8 +57,8 @@ static LLVMValueRef abi_declare(Emitter *e, AbiFunction f) {
   unsigned count = 0;
   for (const char *t = abi_table[f].arguments; (t = strstr(t, "abi_")); t += 5)
     types[count++] = abi_type(e, t[4]);
-  e->abi_type[f] = LLVMFunctionType(abi_type(e, abi_table[f].result[4]), types, count, 0);
-  LLVMValueRef function = LLVMAddFunction(e->into->module, abi_table[f].name, e->abi_type[f]);
+  LLVMTypeRef type = LLVMFunctionType(abi_type(e, abi_table[f].result[4]), types, count, 0);
+  LLVMValueRef function = LLVMAddFunction(e->into->module, abi_table[f].name, type);
   emit_attribute(e, function, LLVMAttributeFunctionIndex, "nounwind", 0);
   emit_attribute(e, function, LLVMAttributeFunctionIndex, "willreturn", 0);
   if (abi_is_pure(f))
@@ -72,10 +71,11 @@ LLVMValueRef emit_call(Emitter *e, AbiFunction f, const LLVMValueRef *args, int 
   if (!*function)
     *function = abi_declare(e, f);
   e->calls += e->into == &e->main;
-  assert((unsigned)count == LLVMCountParamTypes(e->abi_type[f]));
+  LLVMTypeRef type = LLVMGlobalGetValueType(*function);
+  assert((unsigned)count == LLVMCountParamTypes(type));
   LLVMValueRef copy[16];
   memcpy(copy, args, sizeof *args * (size_t)count);
-  LLVMValueRef result = LLVMBuildCall2(e->builder, e->abi_type[f], *function, copy, (unsigned)count, "");
+  LLVMValueRef result = LLVMBuildCall2(e->builder, type, *function, copy, (unsigned)count, "");
   if (abi_has_status(f))
     emit_check_status(e, result);
   return result;
@@ -299,15 +299,35 @@ static int vector_levels(void) {
   return levels;
 }
 
-static void open_modules(Emitter *e, Program *party) {
+EmitUnit *emit_unit(Arena *a, const EmitOptions *options, int parts) {
+  EmitUnit *u = ARENA_NEW(a, EmitUnit);
+  u->arena = a;
+  u->options = *options;
+  u->parts = parts;
+  u->levels = vector_levels();
+  u->context = LLVMContextCreate();
+  u->loops = ARENA_ARRAY(a, EmitModule, parts);
+  for (int i = 0; i < parts; i++)
+    u->loops[i].module = LLVMModuleCreateWithNameInContext("loops", u->context);
+  return u;
+}
+
+int emit_loop_parts(const EmitUnit *unit) {
+  int used = 0;
+  while (used < unit->parts && LLVMGetFirstFunction(unit->loops[used].module))
+    used++;
+  return used;
+}
+
+static Emitter *open_party(EmitUnit *u, Program *party) {
+  Emitter *e = ARENA_NEW(u->arena, Emitter);
+  e->unit = u;
   e->program = party;
   e->self = &party->parties.data[party->self];
   e->arena = party->arena;
   e->plan = plan_make(party);
-  e->levels = vector_levels();
-  e->context = LLVMContextCreate();
+  e->context = u->context;
   e->main.module = LLVMModuleCreateWithNameInContext(party->name, e->context);
-  e->loops.module = LLVMModuleCreateWithNameInContext("kernels", e->context);
   e->into = &e->main;
   e->builder = LLVMCreateBuilderInContext(e->context);
   e->i1 = LLVMInt1TypeInContext(e->context);
@@ -318,6 +338,7 @@ static void open_modules(Emitter *e, Program *party) {
   e->ptr = LLVMPointerTypeInContext(e->context, 0);
   e->part = LLVMStructTypeInContext(e->context, (LLVMTypeRef[]){e->ptr, e->i64, e->i64}, 3, 0); /* TfePart */
   list_slots(e);
+  return e;
 }
 
 static void verify(LLVMModuleRef module) {
@@ -330,38 +351,43 @@ static void verify(LLVMModuleRef module) {
   LLVMDisposeMessage(message);
 }
 
-static void build_modules(Emitter *e, Program *party, const EmitInfo *info) {
-  open_modules(e, party);
+Emitter *emit_party(EmitUnit *unit, Program *party, const EmitInfo *info) {
+  Emitter *e = open_party(unit, party);
   emit_run(e);
   add_program(e, info);
   verify(e->main.module);
-  verify(e->loops.module);
+  VEC_PUSH(unit->arena, &unit->parties, e);
+  return e;
 }
 
-/* Puts the loops into the main module. */
-static void join_modules(Emitter *e) {
-  bool failed = LLVMLinkModules2(e->main.module, e->loops.module);
+void emit_unit_free(EmitUnit *unit) {
+  for (int i = 0; i < unit->parties.count; i++) {
+    LLVMDisposeBuilder(unit->parties.data[i]->builder);
+    LLVMDisposeModule(unit->parties.data[i]->main.module);
+  }
+  for (int i = 0; i < unit->parts; i++)
+    if (unit->loops[i].module)
+      LLVMDisposeModule(unit->loops[i].module);
+  LLVMContextDispose(unit->context);
+}
+
+/* A unit of one party, with everything in the party's module. */
+static Emitter *whole_party(Program *party, const EmitInfo *info, const EmitOptions *options) {
+  EmitUnit *unit = emit_unit(party->arena, options, 1);
+  Emitter *e = emit_party(unit, party, info);
+  bool failed = LLVMLinkModules2(e->main.module, unit->loops[0].module);
   assert(!failed);
   (void)failed;
-  e->loops.module = NULL;
-}
-
-static void close_modules(Emitter *e) {
-  LLVMDisposeBuilder(e->builder);
-  LLVMDisposeModule(e->main.module);
-  if (e->loops.module)
-    LLVMDisposeModule(e->loops.module);
-  LLVMContextDispose(e->context);
+  unit->loops[0].module = NULL;
+  return e;
 }
 
 void emit_print(Program *party, const EmitInfo *info, FILE *out) {
-  Emitter e = {0};
-  build_modules(&e, party, info);
-  join_modules(&e);
-  char *text = LLVMPrintModuleToString(e.main.module);
+  Emitter *e = whole_party(party, info, &(EmitOptions){0});
+  char *text = LLVMPrintModuleToString(e->main.module);
   fputs(text, out);
   LLVMDisposeMessage(text);
-  close_modules(&e);
+  emit_unit_free(e->unit);
 }
 
 /* ---- code ------------------------------------------------------------------------------------ */
@@ -412,14 +438,14 @@ static const char *make_machine(Arena *a, int level, LLVMTargetMachineRef *machi
 
 /* What is made here is simple: one long function of calls, and loops of straight code. At the usual level the passes
  * that such code needs take half the time of LLVM's own selection, and leave as good code. */
-static const char *pipeline(Emitter *e, int level) {
+static const char *pipeline(Arena *a, int level) {
   static const char *const usual = "function(sroa,early-cse,simplifycfg,instcombine<no-verify-fixpoint>,loop-"
                                    "simplify,lcssa,loop(loop-rotate),"
                                    "loop-vectorize,instcombine<no-verify-fixpoint>,early-cse,simplifycfg)";
-  return level == 2 ? usual : arena_printf(e->arena, "default<O%d>", level);
+  return level == 2 ? usual : arena_printf(a, "default<O%d>", level);
 }
 
-static const char *optimise(Emitter *e, LLVMModuleRef module, LLVMTargetMachineRef machine, int level) {
+static const char *optimise(Arena *a, LLVMModuleRef module, LLVMTargetMachineRef machine, int level) {
   LLVMTargetDataRef data = LLVMCreateTargetDataLayout(machine);
   char *layout = LLVMCopyStringRepOfTargetData(data);
   char *triple = LLVMGetTargetMachineTriple(machine);
@@ -429,25 +455,25 @@ static const char *optimise(Emitter *e, LLVMModuleRef module, LLVMTargetMachineR
   LLVMDisposeTargetData(data);
   LLVMDisposeMessage(triple);
   LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
-  LLVMErrorRef error = LLVMRunPasses(module, pipeline(e, level), machine, options);
+  LLVMErrorRef error = LLVMRunPasses(module, pipeline(a, level), machine, options);
   LLVMDisposePassBuilderOptions(options);
   if (!error)
     return NULL;
   char *message = LLVMGetErrorMessage(error);
-  const char *text = arena_printf(e->arena, "%s", message);
+  const char *text = arena_printf(a, "%s", message);
   LLVMDisposeErrorMessage(message);
   return text;
 }
 
-static const char *write_code(Emitter *e, LLVMModuleRef module, int level, const char *path,
+static const char *write_code(Arena *a, LLVMModuleRef module, int level, const char *path,
                               LLVMCodeGenFileType kind) {
   LLVMTargetMachineRef machine = NULL;
-  const char *error = make_machine(e->arena, level, &machine);
+  const char *error = make_machine(a, level, &machine);
   if (!error)
-    error = optimise(e, module, machine, level);
+    error = optimise(a, module, machine, level);
   char *message = NULL;
   if (!error && LLVMTargetMachineEmitToFile(machine, module, (char *)(uintptr_t)path, kind, &message))
-    error = kept_message(e->arena, message);
+    error = kept_message(a, message);
   if (machine)
     LLVMDisposeTargetMachine(machine);
   return error;
@@ -455,27 +481,21 @@ static const char *write_code(Emitter *e, LLVMModuleRef module, int level, const
 
 /* A large `run` is compiled without effort: its time goes into what it calls, and that of LLVM grows faster than the
  * function. */
-static int run_level(const Emitter *e, int level) {
-  return level == 2 && e->calls > LARGE_RUN ? 0 : level;
+const char *emit_party_object(Emitter *e, const char *path) {
+  int level = e->unit->options.level;
+  bool large = level == 2 && e->calls > LARGE_RUN;
+  return write_code(e->arena, e->main.module, large ? 0 : level, path, LLVMObjectFile);
 }
 
-const char *emit_objects(Program *party, const EmitInfo *info, const EmitOptions *options, const char *path,
-                         const char *kernels_path) {
-  Emitter e = {0};
-  build_modules(&e, party, info);
-  const char *error = write_code(&e, e.main.module, run_level(&e, options->level), path, LLVMObjectFile);
-  if (!error)
-    error = write_code(&e, e.loops.module, options->level, kernels_path, LLVMObjectFile);
-  close_modules(&e);
-  return error;
+const char *emit_loops_object(EmitUnit *unit, int part, const char *path) {
+  verify(unit->loops[part].module);
+  return write_code(unit->arena, unit->loops[part].module, unit->options.level, path, LLVMObjectFile);
 }
 
 const char *emit_assembly(Program *party, const EmitInfo *info, const EmitOptions *options,
                           const char *path) {
-  Emitter e = {0};
-  build_modules(&e, party, info);
-  join_modules(&e);
-  const char *error = write_code(&e, e.main.module, options->level, path, LLVMAssemblyFile);
-  close_modules(&e);
+  Emitter *e = whole_party(party, info, options);
+  const char *error = write_code(e->arena, e->main.module, options->level, path, LLVMAssemblyFile);
+  emit_unit_free(e->unit);
   return error;
 }

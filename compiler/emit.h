@@ -1,8 +1,9 @@
-/* A party's program -> LLVM modules -> object files.
+/* Parties' programs -> LLVM modules -> object files.
  *
- * One module has the function `run` and the constant `tfe_program` that describes the party to the runtime
- * (runtime/include/program.h), the other one function a distinct fused loop. Generated code calls the functions
- * of runtime/include/abi.def and nothing else. Floating point is as written: no fast-math, no contraction. */
+ * Each party has a module with the function `run` and the constant `tfe_program` that describes it to the runtime
+ * (runtime/include/program.h). The fused loops that `run` calls are in modules of their own, one function a distinct loop,
+ * for all parties together: most loops of one server are the other's as well. Generated code calls the functions of
+ * runtime/include/abi.def and nothing else. Floating point is as written: no fast-math, no contraction. */
 #ifndef TFEC_EMIT_H
 #define TFEC_EMIT_H
 
@@ -24,12 +25,22 @@ typedef struct EmitOptions {
   int level; /* of optimisation, 0 .. 3 */
 } EmitOptions;
 
-/* Writes the object files of `run` and of the loops; an error message in the arena, or NULL. */
-const char *emit_objects(Program *party, const EmitInfo *info, const EmitOptions *options, const char *path,
-                         const char *kernels_path);
-/* Both modules in one, as text, before optimisation (--emit-llvm). */
+typedef struct EmitUnit EmitUnit;
+typedef struct Emitter Emitter;
+
+/* parts: modules that the loops are spread over, so that they can be compiled side by side. */
+EmitUnit *emit_unit(Arena *a, const EmitOptions *options, int parts);
+Emitter *emit_party(EmitUnit *unit, Program *party, const EmitInfo *info);
+/* How many of the parts have loops, the first ones. */
+int emit_loop_parts(const EmitUnit *unit);
+/* Once each; an error message in the unit's arena, or NULL. */
+const char *emit_party_object(Emitter *party, const char *path);
+const char *emit_loops_object(EmitUnit *unit, int part, const char *path);
+void emit_unit_free(EmitUnit *unit); /* with its parties */
+
+/* A party with the loops that it calls, as text, before optimisation (--emit-llvm). */
 void emit_print(Program *party, const EmitInfo *info, FILE *out);
-/* Assembly text of both in one (--emit-asm); with -O2 a large `run` is optimised here, and is not in objects. */
+/* The same as assembly text (--emit-asm); with -O2 a large `run` is optimised here, and is not in objects. */
 const char *emit_assembly(Program *party, const EmitInfo *info, const EmitOptions *options, const char *path);
 
 #endif

@@ -21,29 +21,40 @@ typedef enum AbiFunction {
 
 enum { EMIT_VECTOR_LEVELS = 3 };
 
-/* `run` and the tables, or the loops that it calls: apart, since they are compiled with different effort. */
+/* `run` and the tables of a party, or loops. */
 typedef struct EmitModule {
   LLVMModuleRef module;
   LLVMValueRef abi[ABI_COUNT], int_power; /* declared, made when needed */
 } EmitModule;
 
-/* A fused loop, once for all steps of the same form. */
+/* A fused loop, once for all steps of the same form at all parties. */
 typedef struct Kernel {
   const char *key;
-  int levels;            /* of vectors that it is compiled for */
-  LLVMValueRef function; /* or, with more than one level, the table of functions */
+  int levels; /* of vectors that it is compiled for */
 } Kernel;
 
-typedef struct Emitter {
+/* What is emitted for all parties. */
+struct EmitUnit {
+  Arena *arena;
+  EmitOptions options;
+  LLVMContextRef context;
+  EmitModule *loops; /* one a part */
+  int parts;
+  int levels; /* of vectors that loops are compiled for */
+  VEC(Kernel) kernels;
+  VEC(Emitter *) parties;
+};
+
+struct Emitter {
+  EmitUnit *unit;
   Program *program;
   const PartyDecl *self;
   Plan *plan;
   Arena *arena;
   LLVMContextRef context;
-  EmitModule main, loops, *into; /* into: what is being emitted into */
-  LLVMBuilderRef builder;        /* of `run` */
+  EmitModule main, *into; /* into: what is being emitted into */
+  LLVMBuilderRef builder; /* of `run` */
   LLVMTypeRef i1, i8, i32, i64, f64, ptr, part;
-  LLVMTypeRef abi_type[ABI_COUNT];
   int calls;                   /* of the runtime and of loops, in `run` */
   LLVMValueRef run, ctx, data; /* the function and its parameters */
   LLVMBasicBlockRef entry, failed;
@@ -52,18 +63,18 @@ typedef struct Emitter {
   LLVMValueRef *pointers; /* of views */
   LLVMValueRef parts;     /* array of TfePart, large enough for each message */
   LLVMValueRef level;     /* of vectors that the processor has */
-  int levels;             /* that loops are compiled for */
   LLVMValueRef member;    /* index of the running member of a family */
   LLVMValueRef
       instance; /* of the innermost loop's pass; NULL if the program has checkpoints: emit_instance */
   int depth;    /* loops around what is being emitted */
   struct Resume *resume; /* emit_checkpoint.c; NULL: the program has no checkpoints */
   PartySet present;      /* members that execute what is being emitted */
-  VEC(Kernel) kernels;
+  VEC(LLVMValueRef)
+      functions; /* of the unit's kernels, or tables of them for each level; NULL: not used so far */
   VEC(const char *) sites;
   VEC(const Slot *) slot_list; /* inputs and outputs, as the runtime numbers them */
   VEC(const Op *) stored;      /* STORE and LOAD, as the runtime numbers them */
-} Emitter;
+};
 
 /* ---- constants and calls (emit.c) ---- */
 LLVMValueRef emit_i64(const Emitter *e, int64_t v);

@@ -537,18 +537,27 @@ static void text_attribute(Emitter *e, LLVMValueRef f, const char *name, const c
       LLVMCreateStringAttribute(e->context, name, (unsigned)strlen(name), value, (unsigned)strlen(value)));
 }
 
-/* The loop's function; its declaration in the main module. */
-static LLVMValueRef new_function(Emitter *e, const Loop *l, int level) {
-  char *name =
-      arena_printf(e->arena, level ? "loop%d.%s" : "loop%d", e->kernels.count, vector_levels[level].cpu);
-  LLVMValueRef f = LLVMAddFunction(e->loops.module, name, loop_type(e, l));
+static const char *loop_name(const Emitter *e, int number, int level) {
+  return arena_printf(e->unit->arena, level ? "loop%d.%s" : "loop%d", number, vector_levels[level].cpu);
+}
+
+/* Version `level` has code of its own; else it is that of the level below. */
+static bool has_version(const Loop *l, int level) {
+  return level < 2 || l->multiplies;
+}
+
+static void add_function(Emitter *e, const Loop *l, int number, int level) {
+  const char *name = loop_name(e, number, level);
+  LLVMValueRef f = LLVMAddFunction(e->into->module, name, loop_type(e, l));
   LLVMSetVisibility(f, LLVMHiddenVisibility);
+  LLVMSetSection(
+      f, arena_printf(e->unit->arena, ".text.%s", name)); /* executables get the loops that they use */
   emit_attribute(e, f, LLVMAttributeFunctionIndex, "nounwind", 0);
   emit_attribute(e, f, LLVMAttributeFunctionIndex, "noinline", 0);
   if (level) {
     text_attribute(e, f, "target-cpu", vector_levels[level].cpu);
     text_attribute(e, f, "prefer-vector-width", vector_levels[level].width);
-  } else if (l->vectors && e->levels > 1) {
+  } else if (l->vectors && e->unit->levels > 1) {
     emit_attribute(e, f, LLVMAttributeFunctionIndex, "optsize", 0);
   }
   for (int i = 0; i < l->output_count + l->array_count; i++) {
@@ -556,39 +565,70 @@ static LLVMValueRef new_function(Emitter *e, const Loop *l, int level) {
     if (i >= l->output_count)
       emit_attribute(e, f, 1 + FIRST_ARRAY + i, "readonly", 0);
   }
+  build_loop(e, l, f);
+}
+
+/* Modules fill up one after the other at first: a few loops are not worth several. */
+enum { LEAST_LOOPS = 16 };
+
+static int part_of(const EmitUnit *u, int number) {
+  return number < LEAST_LOOPS ? 0 : number % u->parts;
+}
+
+static void add_kernel(Emitter *e, const Loop *l) {
+  EmitUnit *u = e->unit;
+  int number = u->kernels.count;
+  Kernel k = {.key = l->key, .levels = l->vectors ? u->levels : 1};
   LLVMBuilderRef outer = e->builder;
   e->builder = LLVMCreateBuilderInContext(e->context);
-  e->into = &e->loops;
-  build_loop(e, l, f);
+  e->into = &u->loops[part_of(u, number)];
+  for (int level = 0; level < k.levels; level++)
+    if (has_version(l, level))
+      add_function(e, l, number, level);
   e->into = &e->main;
   LLVMDisposeBuilder(e->builder);
   e->builder = outer;
-  LLVMValueRef declared = LLVMAddFunction(e->main.module, name, loop_type(e, l));
-  LLVMSetVisibility(declared, LLVMHiddenVisibility);
-  emit_attribute(e, declared, LLVMAttributeFunctionIndex, "nounwind", 0);
-  return declared;
+  VEC_PUSH(u->arena, &u->kernels, k);
 }
 
-/* The loop's function; with more than one, a table of them. */
-static const Kernel *loop_kernel(Emitter *e, const Loop *l) {
-  for (int i = 0; i < e->kernels.count; i++)
-    if (!strcmp(e->kernels.data[i].key, l->key))
-      return &e->kernels.data[i];
-  Kernel k = {.key = l->key, .levels = l->vectors ? e->levels : 1};
-  LLVMValueRef versions[EMIT_VECTOR_LEVELS];
-  for (int level = 0; level < k.levels; level++)
-    versions[level] = level == 2 && !l->multiplies ? versions[1] : new_function(e, l, level);
-  k.function = k.levels == 1
-                   ? versions[0]
-                   : emit_global(e, LLVMConstArray2(e->ptr, versions, (uint64_t)k.levels), "versions");
-  VEC_PUSH(e->arena, &e->kernels, k);
-  return &e->kernels.data[e->kernels.count - 1];
+static int kernel_number(Emitter *e, const Loop *l) {
+  EmitUnit *u = e->unit;
+  for (int i = 0; i < u->kernels.count; i++)
+    if (!strcmp(u->kernels.data[i].key, l->key))
+      return i;
+  add_kernel(e, l);
+  return u->kernels.count - 1;
 }
 
-static LLVMValueRef version(Emitter *e, const Kernel *k) {
-  if (k->levels == 1)
-    return k->function;
-  LLVMValueRef at = LLVMBuildInBoundsGEP2(e->builder, e->ptr, k->function, &e->level, 1, "");
+static LLVMValueRef declare(Emitter *e, const Loop *l, int number, int level) {
+  LLVMValueRef f = LLVMAddFunction(e->main.module, loop_name(e, number, level), loop_type(e, l));
+  LLVMSetVisibility(f, LLVMHiddenVisibility);
+  emit_attribute(e, f, LLVMAttributeFunctionIndex, "nounwind", 0);
+  return f;
+}
+
+/* The loop's function as the party's module declares it; with more than one level, a table of them. */
+static LLVMValueRef loop_function(Emitter *e, const Loop *l, int number) {
+  while (e->functions.count <= number)
+    VEC_PUSH(e->arena, &e->functions, NULL);
+  LLVMValueRef *f = &e->functions.data[number], versions[EMIT_VECTOR_LEVELS];
+  int levels = e->unit->kernels.data[number].levels;
+  if (*f)
+    return *f;
+  for (int level = 0; level < levels; level++)
+    versions[level] = has_version(l, level) ? declare(e, l, number, level) : versions[level - 1];
+  *f = levels == 1 ? versions[0]
+                   : emit_global(e, LLVMConstArray2(e->ptr, versions, (uint64_t)levels), "versions");
+  return *f;
+}
+
+/* The version for the processor of the run. */
+static LLVMValueRef loop_version(Emitter *e, const Loop *l) {
+  int number = kernel_number(e, l);
+  LLVMValueRef f = loop_function(e, l, number);
+  if (e->unit->kernels.data[number].levels == 1)
+    return f;
+  LLVMValueRef at = LLVMBuildInBoundsGEP2(e->builder, e->ptr, f, &e->level, 1, "");
   return LLVMBuildLoad2(e->builder, e->ptr, at, "");
 }
 
@@ -700,7 +740,7 @@ static void call_at_once(Emitter *e, const Loop *l, LLVMValueRef f, LLVMValueRef
 
 void emit_fused(Emitter *e, const Step *step) {
   Loop l = describe(e, step);
-  LLVMValueRef args[3 * MAX_ARGUMENTS + FIRST_ARRAY], f = version(e, loop_kernel(e, &l));
+  LLVMValueRef args[3 * MAX_ARGUMENTS + FIRST_ARRAY], f = loop_version(e, &l);
   unsigned n = add_arguments(e, &l, args);
   if (l.piece_count > 0 && l.length > PLAN_PIECE)
     call_in_pieces(e, &l, f, args, n);

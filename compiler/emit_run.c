@@ -347,7 +347,7 @@ void emit_run(Emitter *e) {
   e->pointers = variables(e, e->plan->pointers, e->ptr, e->data);
   unsigned parts = (unsigned)largest_message(e->plan->body);
   e->parts = LLVMBuildAlloca(e->builder, LLVMArrayType2(e->part, parts), "parts");
-  e->level = e->levels > 1 ? EMIT_CALL(e, tfe_vector_level, e->ctx) : emit_i64(e, 0);
+  e->level = e->unit->levels > 1 ? EMIT_CALL(e, tfe_vector_level, e->ctx) : emit_i64(e, 0);
   e->member = e->self->family ? EMIT_CALL(e, tfe_member, e->ctx) : emit_i64(e, 0);
   e->instance = emit_i64(e, 0);
   e->present = all_members(e);

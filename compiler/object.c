@@ -1,5 +1,5 @@
-/* Emitting and linking, one forked process a party: LLVM's contexts are apart, and a failure cannot hurt
- * the others. The linker is called through the C compiler's driver, which knows the system's start files;
+/* Code and executables, each made by a forked process: as many at a time as there are processors, and a failure
+ * of LLVM or of the linker becomes a message. The linker is called through the C compiler's driver, which knows the system's start files;
  * a fast linker is used if there is one. libtfe and OpenSSL are linked statically, the C library
  * dynamically, so that host names resolve as on any other program of the machine. */
 #include "object.h"
@@ -83,73 +83,89 @@ static void add_words(Arena *a, Command *c, const char *text) {
   }
 }
 
-typedef struct Worker {
-  pid_t pid;
-  int errors; /* reads what the process says */
-  const char *object, *kernels, *executable;
-} Worker;
+/* ---- the work of one process --------------------------------------------------------------------- */
 
-static Command link_command(Arena *a, const char *driver, const char *library, const Worker *w) {
+/* All that is built together: objects of parties and of loops, then executables. */
+typedef struct Build {
+  Arena *arena;
+  ObjectJob *jobs;
+  int count;
+  EmitUnit *unit;
+  Emitter **parties;
+  int parts; /* of loops */
+  const char **loops, **objects, **executables;
+  const char *driver, *library;
+} Build;
+
+static Command link_command(const Build *b, int job) {
+  Arena *a = b->arena;
   Command c = {0};
-  add(a, &c, driver);
+  add(a, &c, b->driver);
   add(a, &c, "-o");
-  add(a, &c, w->executable);
-  add(a, &c, w->object);
-  add(a, &c, w->kernels);
-  add(a, &c, library);
+  add(a, &c, b->executables[job]);
+  add(a, &c, b->objects[job]);
+  for (int i = 0; i < b->parts; i++)
+    add(a, &c, b->loops[i]);
+  add(a, &c, b->library);
   if (find_tool(a, "ld.gold"))
     add(a, &c, "-fuse-ld=gold");
   else if (find_tool(a, "ld.lld"))
     add(a, &c, "-fuse-ld=lld");
-  add_words(a, &c, "-Wl,-z,relro,-z,now -Wl,-z,noexecstack");
+  add_words(a, &c, "-Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--gc-sections");
   add_words(a, &c, *TFE_LINK_FLAGS ? TFE_LINK_FLAGS : "-s");
   add_words(a, &c, "-Wl,-Bstatic -lssl -lcrypto -lz -Wl,-Bdynamic -lpthread -ldl -lm");
   VEC_PUSH(a, &c, NULL);
   return c;
 }
 
-/* ---- one party, in a process of its own ------------------------------------------------------ */
+/* A piece of work: the exit status of the process says whether it went well, stderr why not. */
+typedef const char *Work(const Build *b, int number);
 
-/* Does not return: the exit status says whether it went well, stderr why not. */
-static void work(Arena *a, ObjectJob *job, const EmitOptions *options, const Worker *w, const char *driver,
-                 const char *library) {
-  const char *error = emit_objects(job->party, &job->info, options, w->object, w->kernels);
-  if (error) {
-    fprintf(stderr, "%s\n", error);
-    fflush(stderr);
-    _exit(1);
-  }
-  Command c = link_command(a, driver, library, w);
-  execv(c.data[0], c.data);
-  fprintf(stderr, "cannot start %s: %s\n", driver, strerror(errno));
-  fflush(stderr);
-  _exit(1);
+/* Loops first: they take longest. */
+static const char *emit(const Build *b, int number) {
+  int job = number - b->parts;
+  return job < 0 ? emit_loops_object(b->unit, number, b->loops[number])
+                 : emit_party_object(b->parties[job], b->objects[job]);
 }
 
-static const char *start(Arena *a, ObjectJob *job, const EmitOptions *options, Worker *w, const char *driver,
-                         const char *library) {
+static const char *link_party(const Build *b, int number) {
+  Command c = link_command(b, number);
+  execv(c.data[0], c.data);
+  return arena_printf(b->arena, "cannot start %s: %s", b->driver, strerror(errno));
+}
+
+typedef struct Worker {
+  pid_t pid;
+  int errors; /* reads what the process says */
+} Worker;
+
+static const char *start(const Build *b, Work *work, int number, Worker *w) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0)
-    return arena_printf(a, "cannot make a pipe: %s", strerror(errno));
+    return arena_printf(b->arena, "cannot make a pipe: %s", strerror(errno));
   fflush(NULL);
   w->pid = fork();
   if (w->pid < 0) {
     close(ends[0]);
     close(ends[1]);
-    return arena_printf(a, "cannot start a process: %s", strerror(errno));
+    return arena_printf(b->arena, "cannot start a process: %s", strerror(errno));
   }
   if (w->pid == 0) {
     dup2(ends[1], STDERR_FILENO);
     dup2(ends[1], STDOUT_FILENO);
-    work(a, job, options, w, driver, library);
+    const char *error = work(b, number);
+    if (error)
+      fprintf(stderr, "%s\n", error);
+    fflush(stderr);
+    _exit(error != NULL);
   }
   close(ends[1]);
   w->errors = ends[0];
   return NULL;
 }
 
-/* Everything the process says, then its status. */
-static const char *finish(Arena *a, const ObjectJob *job, Worker *w) {
+/* Everything the process says, then its status. what: that it builds. */
+static const char *finish(Arena *a, const char *what, Worker *w) {
   const char *said = "";
   char buffer[4096];
   for (;;) {
@@ -166,11 +182,33 @@ static const char *finish(Arena *a, const ObjectJob *job, Worker *w) {
   while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR)
     ;
   w->pid = 0;
-  unlink(w->object);
-  unlink(w->kernels);
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
     return NULL;
-  return arena_printf(a, "cannot build %s\n%s", job->path, said);
+  return arena_printf(a, "cannot build %s\n%s", what, said);
+}
+
+static int processors(void) {
+  long n = sysconf(_SC_NPROCESSORS_ONLN);
+  return n > 1 ? (int)n : 1;
+}
+
+/* `count` pieces of work, as many at a time as there are processors. The last ones are about jobs. */
+static const char *run_workers(const Build *b, Work *work, int count) {
+  Worker *workers = ARENA_ARRAY(b->arena, Worker, count + 1);
+  int width = processors(), started = 0;
+  const char *error = NULL;
+  for (int done = 0; done < count; done++) {
+    while (started < count && started < done + width && !error) {
+      error = start(b, work, started, &workers[started]);
+      started += !error;
+    }
+    if (done >= started)
+      break;
+    int job = done - (count - b->count);
+    const char *failure = finish(b->arena, job < 0 ? "the loops" : b->jobs[job].path, &workers[done]);
+    error = error ? error : failure;
+  }
+  return error;
 }
 
 /* ---- all of them ----------------------------------------------------------------------------- */
@@ -189,54 +227,70 @@ static const char *write_text(Arena *a, const char *temporary, const char *path,
   return good ? NULL : cannot(a, "write", path);
 }
 
-static const char *run_workers(Arena *a, ObjectJob *jobs, Worker *workers, int count,
-                               const EmitOptions *options) {
-  const char *driver = find_driver(a), *library = find_library(a);
-  if (!driver)
+static const char *find_tools(Build *b) {
+  b->driver = find_driver(b->arena);
+  b->library = find_library(b->arena);
+  if (!b->driver)
     return "no C compiler found to link with: install gcc or clang, or name one in the environment variable "
            "TFE_CC";
-  if (!library)
+  if (!b->library)
     return arena_printf(
-        a, "libtfe.a is neither in %s nor in %s; the environment variable TFE_LIB can name its folder",
+        b->arena, "libtfe.a is neither in %s nor in %s; the environment variable TFE_LIB can name its folder",
         TFE_LIB_DIR, TFE_INSTALL_LIB);
-  long processors = sysconf(_SC_NPROCESSORS_ONLN);
-  int width = processors > 1 ? (int)processors : 1, started = 0;
-  const char *error = NULL;
-  for (int done = 0; done < count; done++) {
-    while (started < count && started < done + width && !error) {
-      error = start(a, &jobs[started], options, &workers[started], driver, library);
-      started += !error;
-    }
-    if (done >= started)
-      break;
-    const char *failure = finish(a, &jobs[done], &workers[done]);
-    error = error ? error : failure;
-  }
+  return NULL;
+}
+
+/* Names beside the executables, of this process. */
+static const char **temporaries(const Build *b, int count, const char *suffix) {
+  const char **names = ARENA_ARRAY(b->arena, const char *, count + 1);
+  for (int i = 0; i < count; i++)
+    names[i] = arena_printf(b->arena, "%s.%ld%s", b->jobs[i < b->count ? i : 0].path, (long)getpid(),
+                            arena_printf(b->arena, suffix, i));
+  return names;
+}
+
+static void remove_all(const char **paths, int count) {
+  for (int i = 0; i < count; i++)
+    unlink(paths[i]);
+}
+
+static const char *build_executables(Build *b, const EmitOptions *options) {
+  b->unit = emit_unit(b->arena, options, processors());
+  b->parties = ARENA_ARRAY(b->arena, Emitter *, b->count + 1);
+  for (int i = 0; i < b->count; i++)
+    b->parties[i] = emit_party(b->unit, b->jobs[i].party, &b->jobs[i].info);
+  b->parts = emit_loop_parts(b->unit);
+  b->loops = temporaries(b, b->parts, ".loops%d.o");
+  const char *error = run_workers(b, emit, b->parts + b->count);
+  emit_unit_free(b->unit);
+  if (!error)
+    error = run_workers(b, link_party, b->count);
+  remove_all(b->loops, b->parts);
+  remove_all(b->objects, b->count);
   return error;
 }
 
 const char *object_build(Arena *a, ObjectJob *jobs, int count, const EmitOptions *options,
                          const ObjectText *text) {
-  Worker *workers = ARENA_ARRAY(a, Worker, count + 1);
-  for (int i = 0; i < count; i++) {
-    workers[i].object = arena_printf(a, "%s.%ld.o", jobs[i].path, (long)getpid());
-    workers[i].kernels = arena_printf(a, "%s.%ld.k.o", jobs[i].path, (long)getpid());
-    workers[i].executable = arena_printf(a, "%s.%ld.tmp", jobs[i].path, (long)getpid());
-  }
+  Build b = {.arena = a, .jobs = jobs, .count = count};
+  b.objects = temporaries(&b, count, ".o");
+  b.executables = temporaries(&b, count, ".tmp");
   const char *temporary = text ? arena_printf(a, "%s.%ld.tmp", text->path, (long)getpid()) : NULL;
   const char *error = text ? write_text(a, temporary, text->path, text->text) : NULL;
   if (!error)
-    error = run_workers(a, jobs, workers, count, options);
+    error = find_tools(&b);
+  if (!error && count > 0)
+    error = build_executables(&b, options);
   int named = 0;
   while (named < count && !error)
-    if (rename(workers[named].executable, jobs[named].path) == 0)
+    if (rename(b.executables[named], jobs[named].path) == 0)
       named++;
     else
       error = cannot(a, "write", jobs[named].path);
   if (!error && text && rename(temporary, text->path) != 0)
     error = cannot(a, "write", text->path);
   for (int i = 0; i < count && error; i++)
-    unlink(i < named ? jobs[i].path : workers[i].executable);
+    unlink(i < named ? jobs[i].path : b.executables[i]);
   if (error && temporary)
     unlink(temporary);
   return error;

@@ -142,7 +142,10 @@ static void *load_program(Bench *f, int level, const TfeProgram **program) {
   const char *wrong = verify_find(f->p, VERIFY_PARTY);
   if (wrong)
     fail_msg("%s", wrong);
-  assert_null(emit_objects(f->p, &info, &options, object, loops));
+  EmitUnit *unit = emit_unit(a, &options, 1);
+  assert_null(emit_party_object(emit_party(unit, f->p, &info), object));
+  assert_null(emit_loops_object(unit, 0, loops));
+  emit_unit_free(unit);
   const char *link =
       arena_printf(a, "%s -shared -o %s %s %s %s %s -Wl,-z,now -lssl -lcrypto -lz -lpthread -lm", TFE_TEST_CC,
                    shared, TFE_TEST_LINK_FLAGS, object, loops, TFE_TEST_LIB);
