@@ -32,6 +32,8 @@ at_most() { # ROUNDS BYTES REVEALS PROGRAM PARAMETER OPTIONS...
 }
 
 at_most 4 8500 0 logistic_step steps
+at_most 39 2070000 0 training_step steps -D on=lan
+at_most 35 2070000 0 training_step steps -D on=wan
 at_most 4 4200 1 dense queries -D on=wan
 at_most 6 4200 1 dense queries -D on=lan
 at_most 10 250000 1 lenet queries -D on=wan
@@ -40,6 +42,15 @@ at_most 15 250000 1 lenet queries -D on=lan
 # 32 bits of each of 1000 elements, and 31 for the reveal. Division: three more.
 for which in 0 1 2 3; do at_most 1 8000 1 function times -D which=$which; done
 at_most 5 42000 1 function times -D which=4
+
+# The gradient of relu has no comparison of its own, whatever the method: what is computed bit by bit, or by keys, for the two
+# hidden layers (128 x 128) is the same with and without it.
+compared() { # OPTIONS...
+  "$tfec" "$here/training_step.tfe" "$@" --emit-choreography | grep -cE 'ring[0-9]+\[128, 128(, [0-9]+)?\] at .* = (from_lanes|[a-z]+_key) '
+}
+forward=$(compared -D backward=false)
+[ "$forward" -gt 0 ]
+[ "$(compared)" -eq "$forward" ]
 
 # What was chosen, and why, is there for people and for programs.
 "$tfec" explain "$here/dense.tfe" -D on=auto | grep -q '^dense.tfe:22  relu of 128: dpf, '
