@@ -58,17 +58,19 @@ const char *tfe_reader_shape_text(char *out, size_t room, int64_t rank, const in
   return out;
 }
 
-/* "`x`", or "`net`, field `c1.k`," */
+/* "`x`", or "`net`, field `c1.k`" */
 static const char *reader_name(char *out, size_t room, const TfeSlot *slot) {
   if (slot->field)
-    snprintf(out, room, "`%s`, field `%s`,", slot->name, slot->field);
+    snprintf(out, room, "`%s`, field `%s`", slot->name, slot->field);
   else
     snprintf(out, room, "`%s`", slot->name);
   return out;
 }
 
 void tfe_reader_note(TfeCtx *ctx, const TfeWant *want) {
-  tfe_note(ctx, "from %s (%s), declared at %s", want->path, want->origin, want->slot->where);
+  const char *field = want->slot->field;
+  tfe_note(ctx, "%s%s%sfrom %s (%s), declared at %s", field ? "field `" : "", field ? field : "",
+           field ? "`, " : "", want->path, want->origin, want->slot->where);
 }
 
 static void reader_shape_help(TfeCtx *ctx, const TfeSlot *slot, int64_t rank, const int64_t *dims) {
@@ -99,10 +101,10 @@ TfeStatus tfe_reader_shape(TfeCtx *ctx, const TfeWant *want, int64_t rank, const
   if (rank == slot->rank && (rank == 0 || memcmp(dims, slot->dims, (size_t)rank * sizeof *dims) == 0))
     return TFE_OK;
   char name[256], have[512], need[256];
-  TfeStatus status =
-      tfe_fail(ctx, TFE_INPUT_SHAPE, "input %s has shape %s, the program needs %s",
-               reader_name(name, sizeof name, slot), tfe_reader_shape_text(have, sizeof have, rank, dims),
-               tfe_reader_shape_text(need, sizeof need, slot->rank, slot->dims));
+  TfeStatus status = tfe_fail(ctx, TFE_INPUT_SHAPE, "input %s%s has shape %s, the program needs %s",
+                              reader_name(name, sizeof name, slot), slot->field ? "," : "",
+                              tfe_reader_shape_text(have, sizeof have, rank, dims),
+                              tfe_reader_shape_text(need, sizeof need, slot->rank, slot->dims));
   tfe_reader_note(ctx, want);
   reader_shape_help(ctx, slot, rank, dims);
   return status;
