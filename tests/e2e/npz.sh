@@ -12,8 +12,11 @@ trap 'echo "npz: failed at line $LINENO: $BASH_COMMAND" >&2' ERR
 cd "$work"
 
 bytes() { # NUMBER COUNT: little-endian
-  local i
-  for ((i = 0; i < $2; i++)); do printf "\\x$(printf %02x $(($1 >> 8 * i & 255)))"; done
+  local i byte
+  for ((i = 0; i < $2; i++)); do
+    printf -v byte '\\x%02x' $(($1 >> 8 * i & 255))
+    printf "$byte"
+  done
 }
 
 npy() { # TYPE SHAPE NUMBER...: 8 bytes for each number
