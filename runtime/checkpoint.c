@@ -32,7 +32,7 @@
 #include "stored.h"
 
 enum { RUN = 16, HELD = 16, KEPT = 3, NAME = 300, KEY = 1 + TFE_KEY_BYTES, SESSION = 32 + 16 + 9 * 8 };
-enum { CARD_KEEPS = 1, CARD_RESUME = 2, CARD_DEALT = 4, CARD_FINISHED = 8 };
+enum { CARD_KEEPS = 1, CARD_RESUME = 2, CARD_DEALT = 4, CARD_FINISHED = 8, CARD_STORES = 16 };
 /* What is told instead of a number at the end. */
 #define ARRIVED (UINT64_MAX - 1)
 #define FINISHED UINT64_MAX
@@ -307,7 +307,7 @@ void tfe_checkpoint_put_card(const TfeCtx *ctx, Writer *w) {
   }
   put_number(w,
              CARD_KEEPS | (c->resume ? CARD_RESUME : 0) | (c->dealt ? CARD_DEALT : 0) |
-                 (c->finished ? CARD_FINISHED : 0),
+                 (c->finished ? CARD_FINISHED : 0) | (tfe_stored_needed(ctx) ? CARD_STORES : 0),
              1);
   put_bytes(w, c->run, RUN);
   put_number(w, (uint64_t)c->count, 4);
@@ -437,9 +437,27 @@ static bool checkpoint_all_finished(const TfeCtx *ctx, const Card *cards) {
   return one;
 }
 
+/* Only those who store or load shares, and so need --state, have it, and not everybody: it is not for checkpoints. */
+static bool checkpoint_only_stored(const TfeCtx *ctx, const Card *cards) {
+  bool without = false;
+  for (int64_t p = 0; p < ctx->program->party_count; p++) {
+    int flags = cards[p].flags;
+    if (!ctx->state->checkpoint->present[p])
+      continue;
+    if ((flags & CARD_KEEPS) && (!(flags & CARD_STORES) || (flags & CARD_RESUME)))
+      return false;
+    without = without || !(flags & CARD_KEEPS);
+  }
+  return without;
+}
+
 static TfeStatus checkpoint_agree(TfeCtx *ctx, const Card *cards) {
   TfeCheckpoint *c = ctx->state->checkpoint;
   bool dealt = false;
+  if (checkpoint_only_stored(ctx, cards)) {
+    tfe_progress_log(ctx, "no checkpoints are kept: only parties that store or load shares have --state DIR");
+    return TFE_OK;
+  }
   for (int64_t p = 0; p < ctx->program->party_count; p++)
     dealt = dealt || (cards[p].flags & CARD_DEALT);
   TRY(checkpoint_compare(ctx, cards, CARD_KEEPS, "--state DIR", "keeps checkpoints"));
