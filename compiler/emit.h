@@ -1,9 +1,10 @@
 /* Parties' programs -> LLVM modules -> object files.
  *
- * Each party has a module with the function `run` and the constant `tfe_program` that describes it to the runtime
- * (runtime/include/program.h). The fused loops that `run` calls are in modules of their own, one function a distinct loop,
- * for all parties together: most loops of one server are the other's as well. Generated code calls the functions of
- * runtime/include/abi.def and nothing else. Floating point is as written: no fast-math, no contraction. */
+ * Each party has a module with the function `run` and the constant `tfe_program` that describes it to the
+ * runtime (runtime/include/program.h). The fused loops that `run` calls are in modules of their own, one
+ * function a distinct loop, for all parties together: most loops of one server are the other's as well.
+ * Generated code calls the functions of runtime/include/abi.def and nothing else. Floating point is as
+ * written: no fast-math, no contraction. */
 #ifndef TFEC_EMIT_H
 #define TFEC_EMIT_H
 

@@ -1,5 +1,5 @@
 /* What the emitter's files share:
- *   emit.c       module, tfe_program, optimisation, object file
+ *   emit.c       modules of parties and of loops, tfe_program, optimisation, object files
  *   emit_run.c   blocks, loops, branches, guards, messages
  *   emit_ops.c   one operation -> calls of the runtime
  *   emit_loop.c  elementwise operations, fused loops
@@ -70,7 +70,7 @@ struct Emitter {
   struct Resume *resume; /* emit_checkpoint.c; NULL: the program has no checkpoints */
   PartySet present;      /* members that execute what is being emitted */
   VEC(LLVMValueRef)
-      functions; /* of the unit's kernels, or tables of them for each level; NULL: not used so far */
+  functions; /* of the unit's kernels, or tables of them for each level; NULL: not used so far */
   VEC(const char *) sites;
   VEC(const Slot *) slot_list; /* inputs and outputs, as the runtime numbers them */
   VEC(const Op *) stored;      /* STORE and LOAD, as the runtime numbers them */

@@ -1,7 +1,8 @@
-/* Code and executables, each made by a forked process: as many at a time as there are processors, and a failure
- * of LLVM or of the linker becomes a message. The linker is called through the C compiler's driver, which knows the system's start files;
- * a fast linker is used if there is one. libtfe and OpenSSL are linked statically, the C library
- * dynamically, so that host names resolve as on any other program of the machine. */
+/* Code and executables, each made by a forked process: as many at a time as there are processors, and a
+ * failure of LLVM or of the linker becomes a message. The linker is called through the C compiler's driver,
+ * which knows the system's start files; a fast linker is used if there is one. libtfe and OpenSSL are linked
+ * statically, the C library dynamically, so that host names resolve as on any other program of the machine.
+ * The loops of all parties are linked to each; the linker drops those that it does not call. */
 #include "object.h"
 
 #include <errno.h>
@@ -254,8 +255,11 @@ static void remove_all(const char **paths, int count) {
     unlink(paths[i]);
 }
 
+/* Not the number of processors: executables are the same bytes wherever they are built. */
+enum { LOOP_PARTS = 4 };
+
 static const char *build_executables(Build *b, const EmitOptions *options) {
-  b->unit = emit_unit(b->arena, options, processors());
+  b->unit = emit_unit(b->arena, options, LOOP_PARTS);
   b->parties = ARENA_ARRAY(b->arena, Emitter *, b->count + 1);
   for (int i = 0; i < b->count; i++)
     b->parties[i] = emit_party(b->unit, b->jobs[i].party, &b->jobs[i].info);

@@ -224,12 +224,54 @@ static void test_failures_leave_nothing(void **state) {
   drop_program(p);
 }
 
+static const char *file_bytes(Arena *a, const char *path, size_t *size) {
+  FILE *f = fopen(path, "rb");
+  assert_non_null(f);
+  assert_int_equal(fseek(f, 0, SEEK_END), 0);
+  *size = (size_t)ftell(f);
+  rewind(f);
+  char *bytes = arena_alloc(a, *size + 1);
+  assert_int_equal(fread(bytes, 1, *size, f), *size);
+  fclose(f);
+  return bytes;
+}
+
+/* One loop that both parties have and one of each: a program's executables are the same bytes every time. */
+static void test_same_bytes(void **state) {
+  (void)state;
+  const char *error = NULL;
+  Program *p = PROGRAM("ann", "bob");
+  static const uint64_t v[3] = {1, 2, 3}, more[3] = {2, 4, 6}, squares[3] = {1, 4, 9};
+  Op *x = own(p, vector(INT, 3), 0, v), *y = message(p, p->body, x, 0, 1);
+  Op *twice = mk(p, p->body, OP_ADD, x->type, at(0), 2, x, x);
+  Op *square = mk(p, p->body, OP_MUL, y->type, at(1), 2, y, y);
+  expect(p, p->body, message(p, p->body, twice, 0, 1), more, 1, "twice");
+  expect(p, p->body, message(p, p->body, square, 1, 0), squares, 0, "squares");
+  const char *directory = run_directory(p->arena, &error);
+  const char *prefixes[] = {arena_printf(p->arena, "%s/first", directory),
+                            arena_printf(p->arena, "%s/second", directory)};
+  for (int i = 0; i < 2; i++)
+    assert_null(build(p, prefixes[i], 2));
+  for (int k = 0; k < p->parties.count; k++) {
+    const char *bytes[2];
+    size_t size[2];
+    for (int i = 0; i < 2; i++)
+      bytes[i] = file_bytes(p->arena, arena_printf(p->arena, "%s-%s", prefixes[i], p->parties.data[k].name),
+                            &size[i]);
+    assert_int_equal(size[0], size[1]);
+    assert_memory_equal(bytes[0], bytes[1], size[0]);
+  }
+  run_remove_directory(directory);
+  drop_program(p);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_widths),
       cmocka_unit_test(test_family),
       cmocka_unit_test(test_randomness_and_loops),
       cmocka_unit_test(test_failures_leave_nothing),
+      cmocka_unit_test(test_same_bytes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
