@@ -402,6 +402,7 @@ static const char *kept_message(Arena *a, char *message) {
 
 static void set_options(void) {
   static const char *const words[] = {"tfec", "-disable-cgp-select2branch", "-disable-select-optimize",
+                                      "-disable-lsr",
 #if defined(__x86_64__)
                                       "-x86-cmov-converter=false"
 #endif
@@ -410,14 +411,15 @@ static void set_options(void) {
 }
 
 /* LLVM makes selects of products with a bit, and branches of selects where it hopes that they are faster: on
- * shares and masks, which must not show (tests/secret). So selects stay. The options are the process's. */
-static void keep_selects(void) {
+ * shares and masks, which must not show (tests/secret). So selects stay. Strength reduction takes a quarter of the time
+ * for loops, and these with one index for all arrays gain nothing from it. The options are the process's. */
+static void set_options_once(void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, set_options);
 }
 
 static const char *make_machine(Arena *a, int level, LLVMTargetMachineRef *machine) {
-  keep_selects();
+  set_options_once();
   LLVMInitializeNativeTarget();
   LLVMInitializeNativeAsmPrinter();
   char *triple = LLVMGetDefaultTargetTriple(), *message = NULL;
@@ -481,10 +483,13 @@ static const char *write_code(Arena *a, LLVMModuleRef module, int level, const c
 
 /* A large `run` is compiled without effort: its time goes into what it calls, and that of LLVM grows faster than the
  * function. */
+static bool run_is_large(const Emitter *e) {
+  return e->unit->options.level == 2 && e->calls > LARGE_RUN;
+}
+
 const char *emit_party_object(Emitter *e, const char *path) {
-  int level = e->unit->options.level;
-  bool large = level == 2 && e->calls > LARGE_RUN;
-  return write_code(e->arena, e->main.module, large ? 0 : level, path, LLVMObjectFile);
+  int level = run_is_large(e) ? 0 : e->unit->options.level;
+  return write_code(e->arena, e->main.module, level, path, LLVMObjectFile);
 }
 
 const char *emit_loops_object(EmitUnit *unit, int part, const char *path) {
@@ -495,6 +500,10 @@ const char *emit_loops_object(EmitUnit *unit, int part, const char *path) {
 const char *emit_assembly(Program *party, const EmitInfo *info, const EmitOptions *options,
                           const char *path) {
   Emitter *e = whole_party(party, info, options);
+  if (run_is_large(e)) { /* as little effort as in objects */
+    emit_attribute(e, e->run, LLVMAttributeFunctionIndex, "noinline", 0);
+    emit_attribute(e, e->run, LLVMAttributeFunctionIndex, "optnone", 0);
+  }
   const char *error = write_code(e->arena, e->main.module, options->level, path, LLVMAssemblyFile);
   emit_unit_free(e->unit);
   return error;

@@ -41,7 +41,7 @@ void emit_unit_free(EmitUnit *unit); /* with its parties */
 
 /* A party with the loops that it calls, as text, before optimisation (--emit-llvm). */
 void emit_print(Program *party, const EmitInfo *info, FILE *out);
-/* The same as assembly text (--emit-asm); with -O2 a large `run` is optimised here, and is not in objects. */
+/* The same as assembly text (--emit-asm). */
 const char *emit_assembly(Program *party, const EmitInfo *info, const EmitOptions *options, const char *path);
 
 #endif

@@ -559,6 +559,7 @@ static void add_function(Emitter *e, const Loop *l, int number, int level) {
     text_attribute(e, f, "prefer-vector-width", vector_levels[level].width);
   } else if (l->vectors && e->unit->levels > 1) {
     emit_attribute(e, f, LLVMAttributeFunctionIndex, "optsize", 0);
+    emit_attribute(e, f, LLVMAttributeFunctionIndex, "noimplicitfloat", 0); /* no vectors */
   }
   for (int i = 0; i < l->output_count + l->array_count; i++) {
     emit_attribute(e, f, 1 + FIRST_ARRAY + i, "noalias", 0);

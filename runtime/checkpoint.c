@@ -627,7 +627,9 @@ int32_t tfe_checkpoint(TfeCtx *ctx, uint64_t *frame, int64_t words, int64_t addr
   c->number++;
   TRY(checkpoint_journal(ctx, c->number));
   tfe_progress_log(ctx, "kept checkpoint %" PRIu64, c->number);
-  TRY(tfe_chan_kept(ctx, c->number, c->number - 1, c->present));
+  /* Nobody keeps a second one before all have the first: who has none can begin anew only with those who have no more
+   * than that (checkpoint_choose). */
+  TRY(tfe_chan_kept(ctx, c->number, c->number > 1 ? c->number - 1 : 1, c->present));
   if (c->number > KEPT) { /* all have the one before, and so the one before that */
     checkpoint_remove(ctx, "checkpoint", c->number - KEPT);
     checkpoint_remove(ctx, "sent", c->number - KEPT);
