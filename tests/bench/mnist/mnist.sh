@@ -41,7 +41,7 @@ mapfile -t options < <(
   inputs examiner t10k 0 "$held"
 )
 
-# What server 0 sends in the training loop, for so many images of each owner: rounds, its bytes, the producer's bytes.
+# What server 0 sends in an epoch with so many images of each owner: messages, bytes.
 costs() { # IMAGES
   "$tfec" explain --format json "$program" -D "n=$1" "${defines[@]}" -D epochs=1 |
     sed -n 's/.*"server0": {.*"messages_sent": \([0-9]*\), "bytes_sent": \([0-9]*\),.*/\1 \2/p' | head -n 1
