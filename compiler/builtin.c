@@ -320,6 +320,60 @@ static const Value *builtin_concat(Checker *cx, const Bound *b) {
   return tensor_concat(cx, parts, n, (int)axis, shape, b->call->expr, b->at);
 }
 
+/* The leaves of a struct of fixed numbers, and how many elements they have together. */
+static bool number_leaves(Checker *cx, const Bound *b, int i, const Value **v, Leaves *leaves,
+                          int64_t *count) {
+  *v = value_of_arg(cx, b->arg[i], NULL);
+  *count = 0;
+  if (value_is_poison(*v))
+    return false;
+  value_leaves(cx->arena, *v, leaves);
+  for (int k = 0; k < leaves->list.count; k++) {
+    const Value *leaf = leaves->list.data[k];
+    if (leaf->kind != VAL_TENSOR || leaf->elem != EL_FIXED) {
+      needs(cx, b, b->arg[i], "a tensor or a struct of fixed", *v);
+      return false;
+    }
+    *count += shape_count(&leaf->shape);
+  }
+  return true;
+}
+
+static const Value *builtin_ravel(Checker *cx, const Bound *b) {
+  Leaves leaves = {0};
+  const Value *x;
+  int64_t count;
+  if (!number_leaves(cx, b, 0, &x, &leaves, &count))
+    return POISON;
+  int n = leaves.list.count;
+  const Value **parts = ARENA_ARRAY(cx->arena, const Value *, n + 1);
+  for (int i = 0; i < n; i++) {
+    const Value *leaf = leaves.list.data[i];
+    parts[i] = tensor_reshape(cx, leaf, shape_vector(shape_count(&leaf->shape)), b->at);
+  }
+  return n == 1 ? parts[0] : tensor_concat(cx, parts, n, 0, shape_vector(count), b->call->expr, b->at);
+}
+
+static const Value *builtin_unravel(Checker *cx, const Bound *b) {
+  Leaves leaves = {0};
+  const Value *v = tensor_arg(cx, b, 0), *x;
+  int64_t count, start = 0;
+  if (!number_leaves(cx, b, 1, &x, &leaves, &count) || v->kind != VAL_TENSOR)
+    return POISON;
+  if (v->elem != EL_FIXED || v->shape.rank != 1 || v->shape.dim[0] != count)
+    return needs(cx, b, b->arg[0], arena_printf(cx->arena, "a vector of %" PRId64 " fixed numbers", count),
+                 v);
+  const Value **parts = ARENA_ARRAY(cx->arena, const Value *, leaves.list.count + 1);
+  for (int i = 0; i < leaves.list.count; i++) {
+    Shape shape = leaves.list.data[i]->shape, box = shape_vector(shape_count(&shape));
+    const Value *starts[MAX_RANK] = {value_int(cx->arena, start)};
+    parts[i] = tensor_reshape(cx, tensor_slice(cx, v, starts, box, b->at), shape, b->at);
+    start += box.dim[0];
+  }
+  int next = 0;
+  return value_rebuild(cx->arena, x, parts, &next);
+}
+
 static const Value *builtin_T(Checker *cx, const Bound *b) {
   const Value *x = tensor_arg(cx, b, 0);
   int64_t axes[MAX_RANK];

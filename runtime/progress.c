@@ -15,7 +15,6 @@
 #include "chan/chan.h"
 #include "file/io.h"
 #include "include/abi.h"
-#include "stop.h"
 
 enum { TASKS = 4, LABEL = 48, SHOWN = 120, LINE = 512, PIECES = 12, PIECE = 200, WIDEST = 400 };
 
@@ -346,8 +345,7 @@ int32_t tfe_progress(TfeCtx *ctx, const char *label, int64_t done, int64_t total
   TfeProgress *progress = ctx->progress;
   char shown[SHOWN];
   tfe_io_take_line(ctx, shown, sizeof shown);
-  if (tfe_stop_signal() != 0)
-    return tfe_fail(ctx, TFE_INTERRUPTED, "stopped by signal %d", tfe_stop_signal());
+  TRY(tfe_chan_look(ctx));
   if (progress == NULL)
     return TFE_OK;
   if (shown[0] != '\0')

@@ -540,17 +540,27 @@ static TfeStatus chan_wait_turn(TfeCtx *ctx, ChanWait *wait) {
   return TFE_OK;
 }
 
-/* Now and then a look at everybody, also when nothing ever has to be waited for. */
-static TfeStatus chan_sweep(TfeCtx *ctx) {
+/* A look at everybody. */
+static TfeStatus chan_look_round(TfeCtx *ctx) {
   TfeChan *chan = ctx->chan;
-  if (++chan->operations % CHAN_SWEEP != 0)
-    return TFE_OK;
   chan->wait_since = conn_now();
   chan_say_alive(ctx, chan->wait_since, chan->wait_since, chan_alive_interval(ctx));
-  tfe_progress_tick(ctx);
   chan->awaited = -1;
   TRY(chan_turn(ctx, 0));
   return chan_health(ctx);
+}
+
+/* Now and then, also when nothing ever has to be waited for. */
+static TfeStatus chan_sweep(TfeCtx *ctx) {
+  if (++ctx->chan->operations % CHAN_SWEEP != 0)
+    return TFE_OK;
+  tfe_progress_tick(ctx);
+  return chan_look_round(ctx);
+}
+
+TfeStatus tfe_chan_look(TfeCtx *ctx) {
+  bool due = conn_now() - ctx->chan->alive_said >= chan_alive_interval(ctx);
+  return due ? chan_look_round(ctx) : chan_health(ctx);
 }
 
 /* --------------------------------------------------------------------------------------------- connecting */

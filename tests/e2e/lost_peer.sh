@@ -90,6 +90,10 @@ because="stopped because of this party: a peer was lost in the middle of the com
 expect server1 69 "error[R0102]: server2 $because" "error[R0102]: client $because" "error[R0102]: producer $because" \
   "error[R0102]: lost server2 (@) $middle" "error[R0102]: lost client (@) $middle" "error[R0102]: lost producer (@) $middle"
 
+# 4 a party that computes for longer than that without a message is not taken for one that hangs
+"$tfec" run tests/e2e/alone.tfe -D steps=1000 --timeout 0.3 >"$work/alone" || fail "a party that computes was given up"
+[ "$(cat "$work/alone")" = "bob: sum: 400" ] || fail "it computed: $(cat "$work/alone")"
+
 # ---- outputs, and a second process
 "$tfec" tests/e2e/rounds.tfe -D passes=20000 -o "$work/long"
 "$tfec" tests/e2e/rounds.tfe -D passes=2000 -o "$work/party"
@@ -138,4 +142,4 @@ for party in server1 server2 producer client provider.0 provider.1; do expect "$
 [ "$(wc -l <"$work/client/model.csv")" -eq 4000 ] # two numbers a pass
 [ "$(wc -l <"$work/server1/size.csv")" -eq 2000 ]
 
-echo "lost peers: every role, before and in the middle of a run; hanging; outputs whole or not there; a second process"
+echo "lost peers: every role, before and in the middle of a run; hanging; long work alone; outputs whole or not there; a second process"

@@ -11,7 +11,7 @@ syn match tfeOperator "[-+*/%@=<>!]"
 syn match tfeOperator "\.\."
 
 " words: BUILTIN tfeBuiltinWord contained
-syn keyword tfeBuiltinWord contained zeros ones full zeros_like eye arange one_hot reshape merge rows len concat T sum max min argmax argmin is_max is_min any all count abs sign exp log sqrt tanh round floor select lookup int fixed float conv2d conv2d_input conv2d_kernel seed random_normal random_uniform permutation input more output print progress assert_near checkpoint store load
+syn keyword tfeBuiltinWord contained zeros ones full zeros_like eye arange one_hot reshape merge rows len concat ravel unravel T sum max min argmax argmin is_max is_min any all count abs sign exp log sqrt tanh round floor select lookup int fixed float conv2d conv2d_input conv2d_kernel seed random_normal random_uniform permutation input more output print progress assert_near checkpoint store load
 syn match tfeBuiltin "\<\h\w*\>\ze\s*(" contains=tfeBuiltinWord transparent
 
 " words: CONTROL tfeControl
