@@ -70,7 +70,7 @@ struct Emitter {
   struct Resume *resume; /* emit_checkpoint.c; NULL: the program has no checkpoints */
   PartySet present;      /* members that execute what is being emitted */
   VEC(LLVMValueRef)
-  functions; /* of the unit's kernels, or tables of them for each level; NULL: not used so far */
+  tables; /* of the unit's kernels: their versions; NULL: not used so far */
   VEC(const char *) sites;
   VEC(const Slot *) slot_list; /* inputs and outputs, as the runtime numbers them */
   VEC(const Op *) stored;      /* STORE and LOAD, as the runtime numbers them */

@@ -357,16 +357,13 @@ static int result_in_place(const Loop *l, int k) {
   return -1;
 }
 
-/* m: a member's result; s: scalar; p: a piece, its first element is that of the range; o: array in the place of
- * result *index; a: array. */
+/* m: a member's result; s: scalar; o: array in the place of result *index; a: array. */
 static char operand_kind(const Loop *l, const Op *op, int *index) {
   if ((*index = member_index(l, op)) >= 0)
     return 'm';
   if ((*index = index_in(l->scalars, l->scalar_count, op)) >= 0)
     return 's';
   *index = index_in(l->arrays, l->array_count, op);
-  if (is_in_pieces(op))
-    return 'p';
   int result = result_in_place(l, *index);
   *index = result >= 0 ? result : *index;
   return result >= 0 ? 'o' : 'a';
@@ -393,7 +390,7 @@ static char *member_key(Emitter *e, const Loop *l, const Op *op) {
 
 /* What the loop computes, as text: loops with equal keys are one function. */
 static char *loop_key(Emitter *e, const Loop *l) {
-  char *key = arena_printf(e->arena, "%ca%d s%d", l->vectors ? 'v' : ' ', l->array_count, l->scalar_count);
+  char *key = arena_printf(e->arena, "a%d s%d", l->array_count, l->scalar_count);
   for (int i = 0; i < l->step->ops.count; i++)
     key = arena_printf(e->arena, "%s%s", key, member_key(e, l, l->step->ops.data[i]));
   return key;
@@ -405,6 +402,12 @@ static bool calls_runtime(const Op *op) {
          op->kind == OP_SQRT ||
          (real &&
           (op->kind == OP_FLOOR || op->kind == OP_ROUND || op->kind == OP_FLOORDIV || op->kind == OP_MOD));
+}
+
+static bool multiplies_words(const Op *op) {
+  const IrType *t = &op->type;
+  bool bits = t->elem == EL_RING && (t->bits == 1 || t->lanes);
+  return op->kind == OP_MUL && t->elem != EL_FIXED && !bits;
 }
 
 static Loop describe(Emitter *e, const Step *step) {
@@ -421,7 +424,7 @@ static Loop describe(Emitter *e, const Step *step) {
     if ((op->kind == OP_FLOORDIV || op->kind == OP_MOD) && op->type.elem != EL_FIXED)
       l.divides = op;
     l.vectors = l.vectors && !calls_runtime(op);
-    l.multiplies = l.multiplies || (op->kind == OP_MUL && op->type.elem != EL_FIXED);
+    l.multiplies = l.multiplies || multiplies_words(op);
   }
   l.key = loop_key(e, &l);
   return l;
@@ -442,8 +445,9 @@ static LLVMTypeRef loop_type(Emitter *e, const Loop *l) {
   return LLVMFunctionType(l->divides ? e->i1 : LLVMVoidTypeInContext(e->context), types, n, 0);
 }
 
+/* Not "in bounds": the array of a piece begins where the whole one would. */
 static LLVMValueRef at_index(Emitter *e, LLVMTypeRef type, LLVMValueRef array, LLVMValueRef i) {
-  return LLVMBuildInBoundsGEP2(e->builder, type, array, &i, 1, "");
+  return LLVMBuildGEP2(e->builder, type, array, &i, 1, "");
 }
 
 static LLVMValueRef scalar_parameter(const Loop *l, LLVMValueRef f, int index) {
@@ -463,8 +467,6 @@ static LLVMValueRef operand_value(const Loop *l, LLVMValueRef f, const LLVMValue
 static LLVMValueRef load_array(Emitter *e, const Loop *l, LLVMValueRef f, LLVMValueRef i, int k) {
   LLVMTypeRef type = emit_elem_type(e, &l->arrays[k]->type);
   int result = result_in_place(l, k), at = result >= 0 ? result : l->output_count + k;
-  if (is_in_pieces(l->arrays[k]))
-    i = LLVMBuildSub(e->builder, i, LLVMGetParam(f, 0), "");
   LLVMValueRef array = LLVMGetParam(f, (unsigned)(FIRST_ARRAY + at));
   return LLVMBuildLoad2(e->builder, type, at_index(e, type, array, i), "");
 }
@@ -537,6 +539,10 @@ static void text_attribute(Emitter *e, LLVMValueRef f, const char *name, const c
       LLVMCreateStringAttribute(e->context, name, (unsigned)strlen(name), value, (unsigned)strlen(value)));
 }
 
+static int loop_levels(const Emitter *e, const Loop *l) {
+  return l->vectors ? e->unit->levels : 1;
+}
+
 static const char *loop_name(const Emitter *e, int number, int level) {
   return arena_printf(e->unit->arena, level ? "loop%d.%s" : "loop%d", number, vector_levels[level].cpu);
 }
@@ -557,7 +563,7 @@ static void add_function(Emitter *e, const Loop *l, int number, int level) {
   if (level) {
     text_attribute(e, f, "target-cpu", vector_levels[level].cpu);
     text_attribute(e, f, "prefer-vector-width", vector_levels[level].width);
-  } else if (l->vectors && e->unit->levels > 1) {
+  } else if (e->unit->levels > 1) {
     emit_attribute(e, f, LLVMAttributeFunctionIndex, "optsize", 0);
     emit_attribute(e, f, LLVMAttributeFunctionIndex, "noimplicitfloat", 0); /* no vectors */
   }
@@ -576,60 +582,65 @@ static int part_of(const EmitUnit *u, int number) {
   return number < LEAST_LOOPS ? 0 : number % u->parts;
 }
 
-static void add_kernel(Emitter *e, const Loop *l) {
+/* Compiles the loop for as many levels as its length is worth. */
+static void add_levels(Emitter *e, const Loop *l, int number) {
   EmitUnit *u = e->unit;
-  int number = u->kernels.count;
-  Kernel k = {.key = l->key, .levels = l->vectors ? u->levels : 1};
+  Kernel *k = &u->kernels.data[number];
   LLVMBuilderRef outer = e->builder;
   e->builder = LLVMCreateBuilderInContext(e->context);
   e->into = &u->loops[part_of(u, number)];
-  for (int level = 0; level < k.levels; level++)
-    if (has_version(l, level))
-      add_function(e, l, number, level);
+  for (; k->levels < loop_levels(e, l); k->levels++)
+    if (has_version(l, k->levels))
+      add_function(e, l, number, k->levels);
   e->into = &e->main;
   LLVMDisposeBuilder(e->builder);
   e->builder = outer;
-  VEC_PUSH(u->arena, &u->kernels, k);
 }
 
 static int kernel_number(Emitter *e, const Loop *l) {
   EmitUnit *u = e->unit;
-  for (int i = 0; i < u->kernels.count; i++)
-    if (!strcmp(u->kernels.data[i].key, l->key))
-      return i;
-  add_kernel(e, l);
-  return u->kernels.count - 1;
+  int number = 0;
+  while (number < u->kernels.count && strcmp(u->kernels.data[number].key, l->key) != 0)
+    number++;
+  if (number == u->kernels.count)
+    VEC_PUSH(u->arena, &u->kernels, ((Kernel){.key = l->key}));
+  add_levels(e, l, number);
+  return number;
 }
 
-static LLVMValueRef declare(Emitter *e, const Loop *l, int number, int level) {
-  LLVMValueRef f = LLVMAddFunction(e->main.module, loop_name(e, number, level), loop_type(e, l));
+/* A version as the party's module declares it. */
+static LLVMValueRef declared(Emitter *e, const Loop *l, int number, int level) {
+  const char *name = loop_name(e, number, level);
+  LLVMValueRef f = LLVMGetNamedFunction(e->main.module, name);
+  if (f)
+    return f;
+  f = LLVMAddFunction(e->main.module, name, loop_type(e, l));
   LLVMSetVisibility(f, LLVMHiddenVisibility);
   emit_attribute(e, f, LLVMAttributeFunctionIndex, "nounwind", 0);
   return f;
 }
 
-/* The loop's function as the party's module declares it; with more than one level, a table of them. */
-static LLVMValueRef loop_function(Emitter *e, const Loop *l, int number) {
-  while (e->functions.count <= number)
-    VEC_PUSH(e->arena, &e->functions, NULL);
-  LLVMValueRef *f = &e->functions.data[number], versions[EMIT_VECTOR_LEVELS];
-  int levels = e->unit->kernels.data[number].levels;
-  if (*f)
-    return *f;
+/* The versions of all levels. */
+static LLVMValueRef version_table(Emitter *e, const Loop *l, int number) {
+  while (e->tables.count <= number)
+    VEC_PUSH(e->arena, &e->tables, NULL);
+  LLVMValueRef *table = &e->tables.data[number], versions[EMIT_VECTOR_LEVELS];
+  if (*table)
+    return *table;
+  int levels = e->unit->levels;
   for (int level = 0; level < levels; level++)
-    versions[level] = has_version(l, level) ? declare(e, l, number, level) : versions[level - 1];
-  *f = levels == 1 ? versions[0]
-                   : emit_global(e, LLVMConstArray2(e->ptr, versions, (uint64_t)levels), "versions");
-  return *f;
+    versions[level] = has_version(l, level) ? declared(e, l, number, level) : versions[level - 1];
+  *table = emit_global(e, LLVMConstArray2(e->ptr, versions, (uint64_t)levels), "versions");
+  return *table;
 }
 
 /* The version for the processor of the run. */
 static LLVMValueRef loop_version(Emitter *e, const Loop *l) {
   int number = kernel_number(e, l);
-  LLVMValueRef f = loop_function(e, l, number);
-  if (e->unit->kernels.data[number].levels == 1)
-    return f;
-  LLVMValueRef at = LLVMBuildInBoundsGEP2(e->builder, e->ptr, f, &e->level, 1, "");
+  if (loop_levels(e, l) == 1)
+    return declared(e, l, number, 0);
+  LLVMValueRef table = version_table(e, l, number);
+  LLVMValueRef at = LLVMBuildInBoundsGEP2(e->builder, e->ptr, table, &e->level, 1, "");
   return LLVMBuildLoad2(e->builder, e->ptr, at, "");
 }
 
@@ -722,6 +733,9 @@ static void call_in_pieces(Emitter *e, const Loop *l, LLVMValueRef f, LLVMValueR
     EMIT_CALL(e, tfe_prg_pieces, arena_at(e, e->plan->draws), emit_i64(e, l->draw_count),
               arena_at(e, e->plan->scratch), emit_i64(e, PLAN_PIECE), from, count);
   make_repeats(e, l, args, from, count);
+  for (int i = 0, k = FIRST_ARRAY + l->output_count; i < l->array_count; i++, k++)
+    if (is_in_pieces(l->arrays[i]))
+      args[k] = at_index(e, e->i64, args[k], LLVMBuildNeg(e->builder, from, ""));
   call_loop(e, l, f, args, n);
   LLVMBasicBlockRef end = LLVMGetInsertBlock(e->builder);
   LLVMAddIncoming(from, (LLVMValueRef[]){emit_i64(e, 0), next}, (LLVMBasicBlockRef[]){before, end}, 2);
