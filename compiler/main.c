@@ -131,24 +131,21 @@ static EmitInfo emit_info(const Compilation *c, const Cost *cost, const char *ma
                     .total_steps = 0};
 }
 
-/* All parties' executables as PREFIX-NAME, and the manifest. */
-static bool build(Compilation *c, const char *prefix, const char *only) {
+/* All parties' executables as PREFIX-NAME, or that of one (-1: all), and the manifest. */
+static bool build(Compilation *c, const char *prefix, int only) {
   const Program *p = c->program;
   Cost *cost = cost_of(p);
   ObjectText manifest = {arena_printf(c->arena, "%s.manifest.json", prefix), manifest_text(c, cost)};
   ObjectJob *jobs = ARENA_ARRAY(c->arena, ObjectJob, p->parties.count);
-  int count = 0;
   for (int i = 0; i < p->parties.count; i++) {
-    if (only && strcmp(only, p->parties.data[i].name))
-      continue;
-    ObjectJob *job = &jobs[count++];
+    ObjectJob *job = &jobs[i];
     job->path = arena_printf(c->arena, "%s-%s", prefix, p->parties.data[i].name);
     job->info = emit_info(c, cost, manifest.text, i);
     job->party = project(p, i);
     verify(job->party, VERIFY_PARTY);
   }
   EmitOptions options = {.level = c->options->level};
-  const char *error = object_build(c->arena, jobs, count, &options, &manifest);
+  const char *error = object_build(c->arena, jobs, p->parties.count, only, &options, &manifest);
   if (!error)
     return true;
   fprintf(stderr, "tfec: %s\n", error);
@@ -236,11 +233,12 @@ static void command_build(Compilation *c) {
     ir_print(c->program, stdout);
   } else if (o->dump != DUMP_NONE) {
     dump_party(c);
-  } else if (!o->only || find_party(c, o->only) >= 0) {
-    if (o->explain || o->max_rounds >= 0)
+  } else {
+    int only = o->only ? find_party(c, o->only) : -1;
+    if (c->exit_code == 0 && (o->explain || o->max_rounds >= 0))
       explain(c);
     if (c->exit_code == 0)
-      build(c, o->prefix ? o->prefix : default_prefix(c), o->only);
+      build(c, o->prefix ? o->prefix : default_prefix(c), only);
   }
 }
 
@@ -254,7 +252,7 @@ static void build_and_run(Compilation *c, RunOptions *options) {
   }
   if (c->test) /* what it stores goes with it */
     options->state_dir = directory;
-  if (build(c, arena_printf(c->arena, "%s/party", directory), NULL))
+  if (build(c, arena_printf(c->arena, "%s/party", directory), -1))
     c->exit_code = run_parties(c->arena, c->program, directory, options);
   run_remove_directory(directory);
 }

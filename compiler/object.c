@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -24,6 +25,32 @@
 #ifndef TFE_LINK_FLAGS
 #define TFE_LINK_FLAGS ""
 #endif
+
+/* ---- signals: who stops tfec finds nothing half-written ---------------------------------------------- */
+
+static volatile sig_atomic_t stop_signal;
+
+static void on_stop(int signal_number) {
+  stop_signal = signal_number;
+}
+
+static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
+enum { STOP_SIGNALS = sizeof stop_signals / sizeof *stop_signals };
+
+/* Notes signals that would end tfec at once; a handler of the caller's stays. */
+static void hold_signals(void) {
+  struct sigaction old, action = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
+  for (int i = 0; i < STOP_SIGNALS; i++)
+    if (sigaction(stop_signals[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+      sigaction(stop_signals[i], &action, NULL);
+}
+
+static void let_signals(void) {
+  struct sigaction old;
+  for (int i = 0; i < STOP_SIGNALS; i++)
+    if (sigaction(stop_signals[i], NULL, &old) == 0 && old.sa_handler == on_stop)
+      signal(stop_signals[i], SIG_DFL);
+}
 
 /* ---- finding the tools ----------------------------------------------------------------------- */
 
@@ -152,6 +179,7 @@ static const char *start(const Build *b, Work *work, int number, Worker *w) {
     return arena_printf(b->arena, "cannot start a process: %s", strerror(errno));
   }
   if (w->pid == 0) {
+    let_signals();
     dup2(ends[1], STDERR_FILENO);
     dup2(ends[1], STDOUT_FILENO);
     const char *error = work(b, number);
@@ -199,7 +227,7 @@ static const char *run_workers(const Build *b, Work *work, int count) {
   int width = processors(), started = 0;
   const char *error = NULL;
   for (int done = 0; done < count; done++) {
-    while (started < count && started < done + width && !error) {
+    while (started < count && started < done + width && !error && !stop_signal) {
       error = start(b, work, started, &workers[started]);
       started += !error;
     }
@@ -258,11 +286,20 @@ static void remove_all(const char **paths, int count) {
 /* Not the number of processors: executables are the same bytes wherever they are built. */
 enum { LOOP_PARTS = 4 };
 
-static const char *build_executables(Build *b, const EmitOptions *options) {
+/* All parties are emitted, also if one is built: loops are numbered through them. */
+static void emit_all(Build *b, const EmitOptions *options, int only) {
   b->unit = emit_unit(b->arena, options, LOOP_PARTS);
   b->parties = ARENA_ARRAY(b->arena, Emitter *, b->count + 1);
   for (int i = 0; i < b->count; i++)
     b->parties[i] = emit_party(b->unit, b->jobs[i].party, &b->jobs[i].info);
+  if (only < 0)
+    return;
+  b->jobs += only;
+  b->parties += only;
+  b->count = 1;
+}
+
+static const char *build_executables(Build *b) {
   b->parts = emit_loop_parts(b->unit);
   b->loops = temporaries(b, b->parts, ".loops%d.o");
   const char *error = run_workers(b, emit, b->parts + b->count);
@@ -271,31 +308,47 @@ static const char *build_executables(Build *b, const EmitOptions *options) {
     error = run_workers(b, link_party, b->count);
   remove_all(b->loops, b->parts);
   remove_all(b->objects, b->count);
+  return stop_signal ? "stopped" : error;
+}
+
+/* Files get their names when all of them are there. */
+static const char *name_files(const Build *b, const char *manifest, const ObjectText *text) {
+  const char *error = NULL;
+  int named = 0;
+  while (named < b->count && !error)
+    if (rename(b->executables[named], b->jobs[named].path) == 0)
+      named++;
+    else
+      error = cannot(b->arena, "write", b->jobs[named].path);
+  if (!error && rename(manifest, text->path) != 0)
+    error = cannot(b->arena, "write", text->path);
+  for (int i = 0; i < named && error; i++)
+    unlink(b->jobs[i].path);
   return error;
 }
 
-const char *object_build(Arena *a, ObjectJob *jobs, int count, const EmitOptions *options,
+const char *object_build(Arena *a, ObjectJob *jobs, int count, int only, const EmitOptions *options,
                          const ObjectText *text) {
   Build b = {.arena = a, .jobs = jobs, .count = count};
-  b.objects = temporaries(&b, count, ".o");
-  b.executables = temporaries(&b, count, ".tmp");
-  const char *temporary = text ? arena_printf(a, "%s.%ld.tmp", text->path, (long)getpid()) : NULL;
-  const char *error = text ? write_text(a, temporary, text->path, text->text) : NULL;
+  const char *manifest = arena_printf(a, "%s.%ld.tmp", text->path, (long)getpid());
+  hold_signals();
+  const char *error = find_tools(&b);
   if (!error)
-    error = find_tools(&b);
-  if (!error && count > 0)
-    error = build_executables(&b, options);
-  int named = 0;
-  while (named < count && !error)
-    if (rename(b.executables[named], jobs[named].path) == 0)
-      named++;
-    else
-      error = cannot(a, "write", jobs[named].path);
-  if (!error && text && rename(temporary, text->path) != 0)
-    error = cannot(a, "write", text->path);
-  for (int i = 0; i < count && error; i++)
-    unlink(i < named ? jobs[i].path : b.executables[i]);
-  if (error && temporary)
-    unlink(temporary);
+    error = write_text(a, manifest, text->path, text->text);
+  if (!error) {
+    emit_all(&b, options, only);
+    b.objects = temporaries(&b, b.count, ".o");
+    b.executables = temporaries(&b, b.count, ".tmp");
+    error = build_executables(&b);
+    if (!error)
+      error = name_files(&b, manifest, text);
+    if (error)
+      remove_all(b.executables, b.count);
+  }
+  if (error)
+    unlink(manifest);
+  let_signals();
+  if (stop_signal)
+    raise(stop_signal);
   return error;
 }

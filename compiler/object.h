@@ -15,10 +15,10 @@ typedef struct ObjectText {
   const char *path, *text;
 } ObjectText;
 
-/* Builds all executables, side by side as far as there are processors. Files get their names only when
- * everything has been built: nothing half-written is left. Returns an error message (in the arena) or
- * NULL. */
-const char *object_build(Arena *a, ObjectJob *jobs, int count, const EmitOptions *options,
+/* Builds the executables of all parties, side by side as far as there are processors, or only that of job `only`
+ * (-1: all): the same bytes. Files get their names only when everything has been built: nothing half-written is
+ * left, also if a signal ends tfec. Returns an error message (in the arena) or NULL. */
+const char *object_build(Arena *a, ObjectJob *jobs, int count, int only, const EmitOptions *options,
                          const ObjectText *text);
 
 #endif

@@ -61,13 +61,13 @@ for after in 0.05 0.2 0.4 0.8; do
   launch "${long[@]}"
   sleep "$after"
   kill -TERM "$run"
-  ends 5 143
+  ends 15 143
 done
 for signal in INT:130 HUP:129; do
   launch "${long[@]}"
   training_begins
   kill "-${signal%:*}" -- "-$run" # to all processes, as Ctrl-C in a terminal
-  ends 5 "${signal#*:}"
+  ends 15 "${signal#*:}"
   said "tfec: stopped"
 done
 
@@ -81,7 +81,7 @@ printf 'party a\nfor i in 0..1000000 { print(i) }\n' >"$work/lines.tfe"
 launch "${long[@]}"
 training_begins
 kill -KILL "$(child 'party-server2 .*--listen-fd')"
-ends 5 137
+ends 15 137
 grep -q '^party-server2: ended by signal 9$' "$work/err"
 [ ! -s "$work/out" ]
 launch "${long[@]}" --timeout 2
@@ -93,20 +93,35 @@ grep -q 'error\[R0102\]: lost producer' "$work/err" || fail "$(head -n 4 "$work/
 
 # ---- a party that fails before it connects: its message, and no other, and soon
 launch examples/logistic/logistic.tfe --input 'client:x=[[1, 2, 3]]'
-ends 3 65
+ends 15 65
 said 'party-client: error[R0201]: input `x` has shape [1, 3], the program needs [1, 2]' \
   '  = note: from --input x (--input x=[[1, 2, 3]]), declared at logistic.tfe:35' '  = help: the last axis must be 2'
 launch examples/logistic/logistic.tfe
-ends 3 66
+ends 15 66
 said 'party-client: error[R0204]: no data for input `x`' '  = note: declared at logistic.tfe:35' \
   '  = help: give --input x=FILE, or put x.npy into this directory'
 launch examples/millionaires/millionaires.tfe --input alice:wealth=x --input bob:wealth=1
-ends 3 66
+ends 15 66
 [ "$(grep -c 'error\[' "$work/err")" -eq 1 ]
 
 # ---- an output that no party has is refused before anything starts
 launch "${long[@]}" --output missing=none
-ends 3 2
+ends 15 2
 said 'tfec: error: no party has an output `missing`' '  = help: `tfec parties` lists them'
 
-echo "tfec run: signals at any moment, killed and hanging parties, parties that fail early; nothing is left behind"
+# ---- a build that is stopped
+mkdir "$work/build"
+begun() { [ -n "$(ls -A "$work/build")" ]; }
+for signal in TERM HUP; do
+  "$tfec" examples/logistic/logistic.tfe -o "$work/build/party" &
+  run=$!
+  until_true 10 begun || fail "nothing is built"
+  kill -"$signal" "$run"
+  code=0
+  wait "$run" || code=$?
+  run=""
+  [ "$code" -eq $((128 + $(kill -l "$signal"))) ] || fail "a build that was stopped by $signal ended with $code"
+  ! begun || fail "left by a build that was stopped: $(ls -A "$work/build")"
+done
+
+echo "tfec: signals at any moment, killed and hanging parties, parties that fail early; nothing is left behind"

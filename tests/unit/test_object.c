@@ -65,7 +65,8 @@ static void expect(Program *p, IrBlock *b, Op *got, const uint64_t *want, int pa
   VEC_PUSH(p->arena, &check->texts, what);
 }
 
-static const char *build(Program *p, const char *prefix, int level) {
+/* only: the party, -1: all. */
+static const char *build(Program *p, const char *prefix, int only, int level) {
   passes_run(p, NULL, NULL);
   Cost *cost = cost_of(p);
   ObjectJob *jobs = ARENA_ARRAY(p->arena, ObjectJob, p->parties.count);
@@ -81,13 +82,13 @@ static const char *build(Program *p, const char *prefix, int level) {
                                    .expected = cost_expected(cost, p, i)}};
   EmitOptions options = {.level = level};
   ObjectText text = {arena_printf(p->arena, "%s.manifest.json", prefix), "{}\n"};
-  return object_build(p->arena, jobs, p->parties.count, &options, &text);
+  return object_build(p->arena, jobs, p->parties.count, only, &options, &text);
 }
 
 static void build_and_run(Program *p, int level) {
   const char *error = NULL, *directory = run_directory(p->arena, &error);
   assert_non_null(directory);
-  error = build(p, arena_printf(p->arena, "%s/party", directory), level);
+  error = build(p, arena_printf(p->arena, "%s/party", directory), -1, level);
   int code = error ? -1 : run_parties(p->arena, p, directory, &(RunOptions){.quiet = true, .timeout = "20"});
   run_remove_directory(directory);
   if (error)
@@ -206,19 +207,19 @@ static void test_failures_leave_nothing(void **state) {
   expect(p, p->body, message(p, p->body, own(p, INT, 0, (uint64_t[]){3}), 0, 1), (uint64_t[]){3}, 1, "three");
   setenv("TFE_LIB", "/nowhere", 1);
   setenv("TFE_CC", "/bin/false", 1);
-  error = build(p, prefix, 1);
+  error = build(p, prefix, -1, 1);
   assert_non_null(error);
   assert_non_null(strstr(error, "party-ann"));
   assert_int_equal(files_in(directory), 0);
   unsetenv("TFE_CC");
   assert_int_equal(mkdir(arena_printf(p->arena, "%s-bob", prefix), 0700), 0); /* a name that is taken */
-  error = build(p, prefix, 1);
+  error = build(p, prefix, -1, 1);
   assert_non_null(error);
   rmdir(arena_printf(p->arena, "%s-bob", prefix));
   assert_int_equal(files_in(directory), 0);
-  error = build(p, arena_printf(p->arena, "%s/not/there", directory), 1);
+  error = build(p, arena_printf(p->arena, "%s/not/there", directory), -1, 1);
   assert_non_null(error);
-  assert_null(build(p, prefix, 1));
+  assert_null(build(p, prefix, -1, 1));
   assert_int_equal(files_in(directory), 3);
   run_remove_directory(directory);
   drop_program(p);
@@ -236,7 +237,8 @@ static const char *file_bytes(Arena *a, const char *path, size_t *size) {
   return bytes;
 }
 
-/* One loop that both parties have and one of each: a program's executables are the same bytes every time. */
+/* One loop that both parties have and one of each: a program's executables are the same bytes every time, built
+ * together or one by one. */
 static void test_same_bytes(void **state) {
   (void)state;
   const char *error = NULL;
@@ -250,8 +252,9 @@ static void test_same_bytes(void **state) {
   const char *directory = run_directory(p->arena, &error);
   const char *prefixes[] = {arena_printf(p->arena, "%s/first", directory),
                             arena_printf(p->arena, "%s/second", directory)};
-  for (int i = 0; i < 2; i++)
-    assert_null(build(p, prefixes[i], 2));
+  assert_null(build(p, prefixes[0], -1, 2));
+  assert_null(build(p, prefixes[1], 0, 2));
+  assert_null(build(p, prefixes[1], 1, 2));
   for (int k = 0; k < p->parties.count; k++) {
     const char *bytes[2];
     size_t size[2];
