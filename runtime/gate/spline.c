@@ -42,14 +42,13 @@ static void check_table(const TfeSpline *s, const uint64_t *table) {
 
 /* The arithmetic goes with the hash: who can run its instructions has those. */
 static const TfeSplineCode *code_of(const TfeSpline *spline, const TfeHash *hash) {
-  if (tfe_spline_ring(spline) > 64)
-    return &tfe_spline_wide;
+  bool wide = tfe_spline_ring(spline) > 64;
 #if defined(__x86_64__)
   if (hash == &tfe_hash_vaes)
-    return &tfe_spline_narrow_avx512;
+    return wide ? &tfe_spline_wide_avx512 : &tfe_spline_narrow_avx512;
 #endif
   (void)hash;
-  return &tfe_spline_narrow;
+  return wide ? &tfe_spline_wide : &tfe_spline_narrow;
 }
 
 /* Values that are worth a thread, whole batches of either kind. */

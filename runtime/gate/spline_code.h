@@ -1,6 +1,6 @@
 /* The parts of the spline gate (spline.h) that are compiled several times, from spline_template.h: for sums
- * in 64 bits (narrow) and in 128 bits (wide). The narrow ones exist for AVX-512 too, with the same bits: its
- * 64-bit multiplications and shifts double the speed of segments, where AVX2 gives nothing. */
+ * in 64 bits (narrow) and in 128 bits (wide). Both exist for AVX-512 too, with the same bits: its 64-bit
+ * multiplications and shifts double the speed of segments, where AVX2 gives nothing. */
 #ifndef TFE_SPLINE_CODE_H
 #define TFE_SPLINE_CODE_H
 
@@ -17,7 +17,7 @@ typedef struct TfeSplineCode {
 
 extern const TfeSplineCode tfe_spline_narrow, tfe_spline_wide;
 #if defined(__x86_64__)
-extern const TfeSplineCode tfe_spline_narrow_avx512;
+extern const TfeSplineCode tfe_spline_narrow_avx512, tfe_spline_wide_avx512;
 #endif
 
 #endif

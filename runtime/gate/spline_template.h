@@ -309,6 +309,7 @@ typedef struct Server {
   const uint64_t *words, *root, *c; /* of the batch's elements */
   const int64_t *pieces;            /* [spline->pieces][3] */
   const int64_t *coefficient;       /* [powers][count], the last segment first */
+  bool small;                       /* the coefficients, so that 64 bits hold what SMALL says */
   Num sum[ELEMENTS];
   Num mask[ELEMENTS]; /* share of r */
   TfeNode block[ELEMENTS];
@@ -497,17 +498,10 @@ static void spread_level(Server *s, int64_t level) {
   }
 }
 
-/* Products of factors: signed, as wide as the sums. */
-#if NUM_BITS == 64
-typedef int64_t Wide;
-#else
-typedef __int128 Wide;
-#endif
-
 /* Taylor coefficients at C' = centre / 2^(s+1) of the polynomials of n leaves, by Horner's scheme repeated;
- * powers is constant. At every step |b| < 2.75 max |a|, and what is multiplied is below 2 max |a|. */
-INLINE void taylor(int powers, int64_t (*restrict factor)[LEAVES * PER_BLOCK], const int64_t *restrict a,
-                   int64_t stride, int64_t centre, int64_t low, int64_t n) {
+ * powers and small are constant. At every step |b| < 2.75 max |a|, and what is multiplied is below 2 max |a|. */
+INLINE void taylor(int powers, bool small, int64_t (*restrict factor)[LEAVES * PER_BLOCK],
+                   const int64_t *restrict a, int64_t stride, int64_t centre, int64_t low, int64_t n) {
   for (int64_t m = 0; m < n; m++) {
     int64_t b[POWERS_MAX] = {0};
 #pragma GCC unroll 4
@@ -517,23 +511,23 @@ INLINE void taylor(int powers, int64_t (*restrict factor)[LEAVES * PER_BLOCK], c
     for (int e = 0; e < powers - 1; e++)
 #pragma GCC unroll 4
       for (int d = powers - 2; d >= e; d--)
-        b[d] += (int64_t)(((Wide)b[d + 1] * centre) >> (low + 1));
+        b[d] += small ? b[d + 1] * centre >> (low + 1) : (int64_t)((__int128)b[d + 1] * centre >> (low + 1));
     for (int e = 0; e < (powers + PER_BLOCK - 1) / PER_BLOCK * PER_BLOCK; e++)
       factor[e / PER_BLOCK][PER_BLOCK * m + e % PER_BLOCK] =
           (b[e] + (1 << (TFE_SPLINE_GUARD - 1))) >> TFE_SPLINE_GUARD;
   }
 }
 
-static void factors(Server *s, int64_t i, int64_t leaf, int64_t n) {
+INLINE void factors(Server *s, bool small, int64_t i, int64_t leaf, int64_t n) {
   Shape shape = s->shape;
   const int64_t *a = s->coefficient + leaf;
   int64_t centre = (int64_t)(2 * (s->c[i] & ones(shape.low))) - (INT64_C(1) << shape.low);
   int64_t stride = s->spline->count, (*to)[LEAVES * PER_BLOCK] = s->spread.factor;
   switch (shape.powers) {
-  case 1: taylor(1, to, a, stride, centre, shape.low, n); return;
-  case 2: taylor(2, to, a, stride, centre, shape.low, n); return;
-  case 3: taylor(3, to, a, stride, centre, shape.low, n); return;
-  default: taylor(4, to, a, stride, centre, shape.low, n);
+  case 1: taylor(1, small, to, a, stride, centre, shape.low, n); return;
+  case 2: taylor(2, small, to, a, stride, centre, shape.low, n); return;
+  case 3: taylor(3, small, to, a, stride, centre, shape.low, n); return;
+  default: taylor(4, small, to, a, stride, centre, shape.low, n);
   }
 }
 
@@ -549,12 +543,57 @@ INLINE Num dot(const TfeNode *leaf, const TfeNode *block, const Num *correction,
   return sum;
 }
 
+#if NUM_BITS == 128
+/* Coefficients below 2^SMALL give factors below 2^28; with elements in limbs of 28 bits, sums of LEAVES products are
+ * below 2^63, and loops can go on vectors. */
+enum { SMALL = 34, LIMB = 28, LIMBS_MAX = 5 };
+
+static int64_t limb(TfeNode x, int k) {
+  uint64_t word = x.w[k * LIMB / 64] >> k * LIMB % 64;
+  if (k * LIMB % 64 > 64 - LIMB && k * LIMB < 64)
+    word |= x.w[1] << (64 - k * LIMB % 64);
+  return (int64_t)(word & ones(LIMB));
+}
+
+/* The same for small factors and K <= limbs * LIMB; limbs is constant. */
+INLINE Num dot_small(int limbs, const TfeNode *restrict leaf, const TfeNode *restrict block, Num correction,
+                     const int64_t *restrict factor, int64_t n) {
+  int64_t part[LIMBS_MAX] = {0}, corrected = 0;
+  for (int64_t m = 0; m < n; m++) {
+    corrected += factor[m] & -(int64_t)(leaf[m].w[0] & 1);
+#pragma GCC unroll 5
+    for (int k = 0; k < limbs; k++)
+      part[k] += limb(block[m], k) * factor[m];
+  }
+  Num sum = correction * (Num)corrected;
+  for (int k = 0; k < limbs; k++)
+    sum += (Num)part[k] << k * LIMB;
+  return sum;
+}
+#else
+enum { SMALL = 61 };
+#endif
+
+INLINE Num dot_of(const Server *s, const TfeNode *leaf, const TfeNode *block, const Num *correction,
+                  const int64_t *factor, int64_t n) {
+#if NUM_BITS == 128
+  if (s->small)
+    return s->shape.ring <= 3 * LIMB ? dot_small(3, leaf, block, *correction, factor, n)
+                                     : dot_small(LIMBS_MAX, leaf, block, *correction, factor, n);
+#endif
+  (void)s;
+  return dot(leaf, block, correction, factor, n);
+}
+
 /* n leaves of element i, from number `at` on. */
 static Num add_leaves(Server *s, int64_t i, const TfeNode *leaf, int64_t at, int64_t n) {
   Spread *p = &s->spread;
   Shape shape = s->shape;
   Num sum = 0;
-  factors(s, i, at, n);
+  if (s->small)
+    factors(s, true, i, at, n);
+  else
+    factors(s, false, i, at, n);
   for (int64_t b = 0; b < shape.power_blocks; b++) {
     for (int64_t m = 0; m < n; m++)
       p->block[b][m] = block_input(leaf[m], 0, b);
@@ -562,7 +601,7 @@ static Num add_leaves(Server *s, int64_t i, const TfeNode *leaf, int64_t at, int
     Num correction[PER_BLOCK] = {0};
     for (int64_t e = b * PER_BLOCK; e < (b + 1) * PER_BLOCK && e < shape.powers; e++)
       correction[e % PER_BLOCK] = get(shape, s->words + i * shape.words, power_at(shape, e));
-    sum += dot(leaf, p->block[b], correction, p->factor[b], n);
+    sum += dot_of(s, leaf, p->block[b], correction, p->factor[b], n);
   }
   return sum;
 }
@@ -625,9 +664,14 @@ static void spline_eval(const TfeSpline *spline, const TfeHash *hash, const TfeH
   s.pieces = (const int64_t *)table, s.coefficient = coefficient;
   memset(s.mask, 0, sizeof s.mask);
   s.walks.n = 0;
+  int64_t most = INT64_C(1) << (SMALL < 61 - s.shape.low ? SMALL : 61 - s.shape.low);
+  s.small = true;
   for (int64_t m = 0; m < spline->count; m++)
-    for (int64_t d = 0; d < s.shape.powers; d++)
-      coefficient[d * spline->count + m] = (int64_t)a[(spline->count - 1 - m) * s.shape.powers + d];
+    for (int64_t d = 0; d < s.shape.powers; d++) {
+      int64_t v = (int64_t)a[(spline->count - 1 - m) * s.shape.powers + d];
+      coefficient[d * spline->count + m] = v;
+      s.small = s.small && -most < v && v < most;
+    }
   for (int64_t at = 0; at < n; at += ELEMENTS) {
     s.c = c + at, s.root = root + 2 * at, s.words = words + at * s.shape.words;
     eval_batch(&s, out + at, n - at < ELEMENTS ? n - at : ELEMENTS);
