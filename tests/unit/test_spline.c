@@ -271,10 +271,11 @@ static void test_large_segments(void **unused) {
   for (size_t t = 0; t < sizeof cuts / sizeof *cuts; t++)
     for (int ring = 1; ring < RINGS; ring++)
       for (int64_t degree = 0; degree <= 3; degree++)
-        for (int64_t pieces = 0; pieces < 2; pieces++) {
+        for (int64_t form = 0; form < 4; form++) {
+          int64_t pieces = form & 1, large = form & 2 ? 20 : 0; /* coefficients with so many bits more */
           bool wide = rings[ring].out_bits + rings[ring].shift >= 64;
-          int64_t payload = wide ? 28 : 18, scale = payload + (cuts[t][1] > 24 ? 10 : 18);
-          if (rings[ring].out_bits + rings[ring].shift < scale + 4)
+          int64_t payload = wide ? 28 : 18, scale = payload + (cuts[t][1] > 24 ? 10 : 18) + large;
+          if (rings[ring].out_bits + rings[ring].shift < scale + 4 + large)
             continue;
           TfeSpline s = {.bits = cuts[t][0],
                          .low = cuts[t][1],
