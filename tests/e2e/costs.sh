@@ -7,20 +7,17 @@ set -euo pipefail
 
 tfec=$(realpath "$1")
 here=$(dirname "$(realpath "${BASH_SOURCE[0]}")")/costs
+source "$here/../../sent.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'echo "costs: failed at line $LINENO: $BASH_COMMAND" >&2' ERR
-
-sent() { # OPTIONS OF EXPLAIN...: messages and bytes that server s0 sends
-  "$tfec" explain --format json "$@" | sed -n 's/.*"s0": {.*"messages_sent": \([0-9]*\), "bytes_sent": \([0-9]*\),.*/\1 \2/p' | head -n 1
-}
 
 # One more of what PARAMETER counts; of its messages `reveals` go to somebody else than the other server.
 at_most() { # ROUNDS BYTES REVEALS PROGRAM PARAMETER OPTIONS...
   local rounds=$1 bytes=$2 reveals=$3 program=$here/$4.tfe parameter=$5 two three
   shift 5
-  two=$(sent "$program" "$@" -D "$parameter=2")
-  three=$(sent "$program" "$@" -D "$parameter=3")
+  two=$(sent s0 "$program" "$@" -D "$parameter=2")
+  three=$(sent s0 "$program" "$@" -D "$parameter=3")
   awk -v two="$two" -v three="$three" -v rounds="$rounds" -v bytes="$bytes" -v reveals="$reveals" -v what="$(basename "$program") $*" '
     BEGIN {
       split(two, a, " "); split(three, b, " ")

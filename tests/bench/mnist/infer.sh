@@ -16,7 +16,9 @@ data=$(realpath "$2")
 network=$3
 weights=$(realpath "$4")
 images=${5:-1000}
-program=$(dirname "$(realpath "${BASH_SOURCE[0]}")")/infer_$network.tfe
+here=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
+source "$here/../../sent.sh"
+program=$here/infer_$network.tfe
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -32,11 +34,6 @@ seconds() { # of the last run, from connected to finished
   sed -n 's/.*"seconds": \([0-9.]*\).*/\1/p' "$work/stats/server0.json"
 }
 
-sent() { # QUERIES BATCH: messages and bytes of server 0
-  "$tfec" explain --format json "$program" -D "queries=$1" -D "batch=$2" |
-    sed -n 's/.*"server0": {.*"messages_sent": \([0-9]*\), "bytes_sent": \([0-9]*\),.*/\1 \2/p' | head -n 1
-}
-
 run "$work/clear.csv" 1 "$images" --clear
 status=0
 for batch in 1 100; do
@@ -44,8 +41,8 @@ for batch in 1 100; do
   one=$(seconds)
   run "$work/shares.csv" $((images / batch)) $batch
   all=$(seconds)
-  read -r rounds bytes < <(sent 2 $batch)
-  read -r rounds3 bytes3 < <(sent 3 $batch)
+  read -r rounds bytes < <(sent server0 "$program" -D queries=2 -D "batch=$batch")
+  read -r rounds3 bytes3 < <(sent server0 "$program" -D queries=3 -D "batch=$batch")
   awk -v one="$one" -v all="$all" -v more=$((images / batch - 1)) -v rounds=$((rounds3 - rounds)) -v bytes=$((bytes3 - bytes)) \
     -v what="network $network, $batch images a query" 'BEGIN {
       printf "%s: %.4f s, %d rounds, %d bytes from server 0, the answer with it\n", what, (all - one) / more, rounds, bytes

@@ -19,6 +19,7 @@ epochs=${5:-5}
 images=${6:-30000}
 held=${7:-10000}
 here=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
+source "$here/../../sent.sh"
 program=$here/$network.tfe
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -43,8 +44,7 @@ mapfile -t options < <(
 
 # What server 0 sends in an epoch with so many images of each owner: messages, bytes.
 costs() { # IMAGES
-  "$tfec" explain --format json "$program" -D "n=$1" "${defines[@]}" -D epochs=1 |
-    sed -n 's/.*"server0": {.*"messages_sent": \([0-9]*\), "bytes_sent": \([0-9]*\),.*/\1 \2/p' | head -n 1
+  sent server0 "$program" -D "n=$1" "${defines[@]}" -D epochs=1
 }
 
 run() { # NAME OPTIONS...
