@@ -5,5 +5,6 @@
 #define Num uint64_t
 #define NUM_BITS 64
 #define SPLINE_WALKS tfe_spline_walks_vaes
+#define SPLINE_SPREAD tfe_spline_spread_vaes
 #include "spline_template.h"
 #endif

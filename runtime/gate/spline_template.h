@@ -3,13 +3,15 @@
  *   SPLINE_CODE   the table to export (spline_code.h)
  *   Num           uint64_t or unsigned __int128, unsigned: the ring modulo 2^K is computed modulo 2^NUM_BITS
  *   NUM_BITS      its bits
- *   SPLINE_WALKS  where an instruction set has it, what makes walks (spline_walk.h)
+ *   SPLINE_WALKS, SPLINE_SPREAD
+ *                 where an instruction set has it, what makes walks (spline_walk.h) and children (spline_spread.h)
  * Numbers carry anything above bit K until `put` or `finish` cuts it off. */
 #include <openssl/crypto.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "spline_code.h"
+#include "spline_spread.h"
 #include "spline_walk.h"
 #include "tree.h"
 
@@ -296,6 +298,9 @@ typedef struct Spread {
   uint64_t start[ELEMENTS];
   int64_t from[ELEMENTS]; /* of an element's nodes in `node` */
   TfeNode node[2][NODES]; /* [level % 2] */
+  const TfeNode *parent[NODES];
+  int32_t of[NODES];
+  TfeSplineCorrection correction[ELEMENTS];
   TfeNode block[POWER_BLOCKS_MAX][LEAVES];
   int64_t factor[POWER_BLOCKS_MAX][LEAVES * PER_BLOCK];
 } Spread;
@@ -469,33 +474,36 @@ static void share_masks(Server *s, int64_t n) {
 
 /* -- segments */
 
+static void children(const Server *s, TfeNode *restrict child, const TfeSplineSpread *all) {
+#if defined(SPLINE_SPREAD)
+  SPLINE_SPREAD(s->key, child, all);
+#else
+  for (int64_t k = 0; k < all->n; k++)
+    for (uint64_t d = 0; d < 2; d++)
+      child[2 * k + (int64_t)d] = tree_child(*all->parent[k], d);
+  s->hash->nodes(s->key, child, child, 2 * all->n);
+  for (int64_t k = 0; k < all->n; k++)
+    for (int64_t d = 0; d < 2; d++)
+      child[2 * k + d] = tree_step(*all->parent[k], child[2 * k + d], all->correction[all->of[k]].child[d]);
+#endif
+}
+
 /* The children of all nodes of the level, two by two; then of each element those that are needed. */
 static void spread_level(Server *s, int64_t level) {
   Spread *p = &s->spread;
   Shape shape = s->shape;
-  const TfeNode *restrict in = p->node[level % 2];
-  TfeNode *restrict out = p->node[(level + 1) % 2];
-  int64_t width[ELEMENTS], up = shape.levels - level, n = 0;
+  int64_t up = shape.levels - level, n = 0;
   for (int64_t i = 0; i < p->n; i++) {
     uint64_t end = p->start[i] + (uint64_t)s->spline->count - 1;
-    width[i] = (int64_t)((end >> up) - (p->start[i] >> up)) + 1;
-    const TfeNode *parent = in + p->from[i];
-    for (int64_t k = 0; k < width[i]; k++, n += 2) {
-      out[n] = tree_child(parent[k], 0);
-      out[n + 1] = tree_child(parent[k], 1);
-    }
+    int64_t width = (int64_t)((end >> up) - (p->start[i] >> up)) + 1;
+    const TfeNode *parent = p->node[level % 2] + p->from[i];
+    for (uint64_t d = 0; d < 2; d++)
+      p->correction[i].child[d] = seed_correction(shape, s->words + (p->element + i) * shape.words, level, d);
+    p->from[i] = 2 * n + (int64_t)((p->start[i] >> (up - 1)) & 1);
+    for (int64_t k = 0; k < width; k++, n++)
+      p->parent[n] = parent + k, p->of[n] = (int32_t)i;
   }
-  s->hash->nodes(s->key, out, out, n);
-  for (int64_t i = 0, at = 0; i < p->n; at += 2 * width[i++]) {
-    const uint64_t *words = s->words + (p->element + i) * shape.words;
-    TfeNode left = seed_correction(shape, words, level, 0), right = seed_correction(shape, words, level, 1);
-    const TfeNode *parent = in + p->from[i];
-    for (int64_t k = 0; k < width[i]; k++) {
-      out[at + 2 * k] = tree_step(parent[k], out[at + 2 * k], left);
-      out[at + 2 * k + 1] = tree_step(parent[k], out[at + 2 * k + 1], right);
-    }
-    p->from[i] = at + (int64_t)((p->start[i] >> (up - 1)) & 1);
-  }
+  children(s, p->node[(level + 1) % 2], &(TfeSplineSpread){n, p->parent, p->of, p->correction});
 }
 
 /* Taylor coefficients at C' = centre / 2^(s+1) of the polynomials of n leaves, by Horner's scheme repeated;

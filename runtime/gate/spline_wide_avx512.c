@@ -4,5 +4,6 @@
 #define SPLINE_CODE tfe_spline_wide_avx512
 #define Num unsigned __int128
 #define NUM_BITS 128
+#define SPLINE_SPREAD tfe_spline_spread_vaes
 #include "spline_template.h"
 #endif
