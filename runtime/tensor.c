@@ -156,10 +156,18 @@ TfeStatus tfe_gather(TfeCtx *ctx, uint64_t *out, const uint64_t *in, const uint6
 
 /* -- reductions of in[outer, n, inner] to out[outer, inner] ---------------------------------------------- */
 
-/* Folds from `start`, along n in order. (sum, value) are elements of type T. */
+/* Folds from `start`, along n in order; of rows in a register. (sum, value) are elements of type T. */
 #define DEFINE_FOLD(name, T, start, step)                                                                    \
   static void name(T *out, const T *in, int64_t outer, int64_t n, int64_t inner) {                           \
-    for (int64_t o = 0; o < outer; o++, out += inner) {                                                      \
+    for (int64_t o = 0; o < outer && inner == 1; o++, in += n) {                                             \
+      T sum = (start);                                                                                       \
+      for (int64_t i = 0; i < n; i++) {                                                                      \
+        T value = in[i];                                                                                     \
+        sum = (step);                                                                                        \
+      }                                                                                                      \
+      out[o] = sum;                                                                                          \
+    }                                                                                                        \
+    for (int64_t o = 0; o < outer && inner != 1; o++, out += inner) {                                        \
       for (int64_t j = 0; j < inner; j++)                                                                    \
         out[j] = (start);                                                                                    \
       for (int64_t i = 0; i < n; i++, in += inner)                                                           \
