@@ -39,6 +39,11 @@ static LLVMValueRef to_int(Emitter *e, LLVMValueRef real) {
   return LLVMBuildCall2(e->builder, LLVMIntrinsicGetType(e->context, id, types, 2), f, &real, 1, "");
 }
 
+/* Elements are bits, or words of bits: + is XOR, * is AND. */
+static bool is_bits(const IrType *t) {
+  return t->elem == EL_RING && (t->bits == 1 || t->lanes);
+}
+
 static LLVMValueRef arithmetic(Emitter *e, const Op *op, LLVMValueRef x, LLVMValueRef y) {
   LLVMBuilderRef b = e->builder;
   if (op->type.elem == EL_FIXED) {
@@ -48,7 +53,7 @@ static LLVMValueRef arithmetic(Emitter *e, const Op *op, LLVMValueRef x, LLVMVal
            : op->kind == OP_SUB ? LLVMBuildFSub(b, x, y, "")
                                 : LLVMBuildFMul(b, x, y, "");
   }
-  if (op->type.elem == EL_RING && (op->type.bits == 1 || op->type.lanes))
+  if (is_bits(&op->type))
     return op->kind == OP_MUL ? LLVMBuildAnd(b, x, y, "") : LLVMBuildXor(b, x, y, "");
   return masked(e, &op->type,
                 op->kind == OP_ADD   ? LLVMBuildAdd(b, x, y, "")
@@ -405,9 +410,7 @@ static bool calls_runtime(const Op *op) {
 }
 
 static bool multiplies_words(const Op *op) {
-  const IrType *t = &op->type;
-  bool bits = t->elem == EL_RING && (t->bits == 1 || t->lanes);
-  return op->kind == OP_MUL && t->elem != EL_FIXED && !bits;
+  return op->kind == OP_MUL && op->type.elem != EL_FIXED && !is_bits(&op->type);
 }
 
 static Loop describe(Emitter *e, const Step *step) {
@@ -586,6 +589,8 @@ static int part_of(const EmitUnit *u, int number) {
 static void add_levels(Emitter *e, const Loop *l, int number) {
   EmitUnit *u = e->unit;
   Kernel *k = &u->kernels.data[number];
+  if (k->levels >= loop_levels(e, l))
+    return;
   LLVMBuilderRef outer = e->builder;
   e->builder = LLVMCreateBuilderInContext(e->context);
   e->into = &u->loops[part_of(u, number)];
