@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -163,8 +164,9 @@ static const char *link_party(const Build *b, int number) {
 }
 
 typedef struct Worker {
-  pid_t pid;
+  pid_t pid;  /* 0: it has ended */
   int errors; /* reads what the process says */
+  const char *said, *failure;
 } Worker;
 
 static const char *start(const Build *b, Work *work, int number, Worker *w) {
@@ -190,22 +192,22 @@ static const char *start(const Build *b, Work *work, int number, Worker *w) {
   }
   close(ends[1]);
   w->errors = ends[0];
+  w->said = "";
+  w->failure = NULL;
   return NULL;
 }
 
-/* Everything the process says, then its status. what: that it builds. */
-static const char *finish(Arena *a, const char *what, Worker *w) {
-  const char *said = "";
+/* Takes what the process has said; false if that was all. */
+static bool hear(Arena *a, Worker *w) {
   char buffer[4096];
-  for (;;) {
-    ssize_t n = read(w->errors, buffer, sizeof buffer);
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n <= 0)
-      break;
-    if (strlen(said) < 16 * sizeof buffer)
-      said = arena_printf(a, "%s%.*s", said, (int)n, buffer);
-  }
+  ssize_t n = read(w->errors, buffer, sizeof buffer);
+  if (n > 0 && strlen(w->said) < 16 * sizeof buffer)
+    w->said = arena_printf(a, "%s%.*s", w->said, (int)n, buffer);
+  return n > 0 || (n < 0 && errno == EINTR);
+}
+
+/* what: that it builds. */
+static const char *finish(Arena *a, const char *what, Worker *w) {
   close(w->errors);
   int status = 0;
   while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR)
@@ -213,7 +215,7 @@ static const char *finish(Arena *a, const char *what, Worker *w) {
   w->pid = 0;
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
     return NULL;
-  return arena_printf(a, "cannot build %s\n%s", what, said);
+  return arena_printf(a, "cannot build %s\n%s", what, w->said);
 }
 
 static int processors(void) {
@@ -221,22 +223,37 @@ static int processors(void) {
   return n > 1 ? (int)n : 1;
 }
 
-/* `count` pieces of work, as many at a time as there are processors. The last ones are about jobs. */
+/* `count` pieces of work, as many at a time as there are processors; the next one starts when any has ended. The last ones
+ * are about jobs. Where several fail, the first of them is told of, whichever was faster. */
 static const char *run_workers(const Build *b, Work *work, int count) {
   Worker *workers = ARENA_ARRAY(b->arena, Worker, count + 1);
-  int width = processors(), started = 0;
+  struct pollfd *polled = ARENA_ARRAY(b->arena, struct pollfd, count + 1);
+  int width = processors(), started = 0, running = 0;
   const char *error = NULL;
-  for (int done = 0; done < count; done++) {
-    while (started < count && started < done + width && !error && !stop_signal) {
+  for (;;) {
+    while (started < count && running < width && !error && !stop_signal) {
       error = start(b, work, started, &workers[started]);
       started += !error;
+      running += !error;
     }
-    if (done >= started)
+    if (running == 0)
       break;
-    int job = done - (count - b->count);
-    const char *failure = finish(b->arena, job < 0 ? "the loops" : b->jobs[job].path, &workers[done]);
-    error = error ? error : failure;
+    for (int i = 0; i < started; i++) /* those that have ended are passed over */
+      polled[i] = (struct pollfd){.fd = workers[i].pid ? workers[i].errors : -1, .events = POLLIN};
+    if (poll(polled, (nfds_t)started, -1) < 0)
+      continue;
+    for (int i = 0; i < started; i++) {
+      if (!polled[i].revents || hear(b->arena, &workers[i]))
+        continue;
+      int job = i - (count - b->count);
+      workers[i].failure = finish(b->arena, job < 0 ? "the loops" : b->jobs[job].path, &workers[i]);
+      error = error ? error : workers[i].failure;
+      running--;
+    }
   }
+  for (int i = 0; i < started; i++)
+    if (workers[i].failure)
+      return workers[i].failure;
   return error;
 }
 
