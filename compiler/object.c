@@ -136,10 +136,11 @@ static Command link_command(const Build *b, int job) {
   for (int i = 0; i < b->parts; i++)
     add(a, &c, b->loops[i]);
   add(a, &c, b->library);
-  if (find_tool(a, "ld.gold"))
-    add(a, &c, "-fuse-ld=gold");
-  else if (find_tool(a, "ld.lld"))
+  if (is_program(TFE_LLVM_BIN "/ld.lld")) { /* the fastest, where it is installed */
+    add(a, &c, "-B" TFE_LLVM_BIN);
     add(a, &c, "-fuse-ld=lld");
+  } else if (find_tool(a, "ld.gold"))
+    add(a, &c, "-fuse-ld=gold");
   add_words(a, &c, "-Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--gc-sections");
   add_words(a, &c, *TFE_LINK_FLAGS ? TFE_LINK_FLAGS : "-s");
   add_words(a, &c, "-Wl,-Bstatic -lssl -lcrypto -lz -Wl,-Bdynamic -lpthread -ldl -lm");
