@@ -355,7 +355,6 @@ Emitter *emit_party(EmitUnit *unit, Program *party, const EmitInfo *info) {
   Emitter *e = open_party(unit, party);
   emit_run(e);
   add_program(e, info);
-  verify(e->main.module);
   VEC_PUSH(unit->arena, &unit->parties, e);
   return e;
 }
@@ -384,6 +383,7 @@ static Emitter *whole_party(Program *party, const EmitInfo *info, const EmitOpti
 
 void emit_print(Program *party, const EmitInfo *info, FILE *out) {
   Emitter *e = whole_party(party, info, &(EmitOptions){0});
+  verify(e->main.module);
   char *text = LLVMPrintModuleToString(e->main.module);
   fputs(text, out);
   LLVMDisposeMessage(text);
@@ -469,6 +469,7 @@ static const char *optimise(Arena *a, LLVMModuleRef module, LLVMTargetMachineRef
 
 static const char *write_code(Arena *a, LLVMModuleRef module, int level, const char *path,
                               LLVMCodeGenFileType kind) {
+  verify(module);
   LLVMTargetMachineRef machine = NULL;
   const char *error = make_machine(a, level, &machine);
   if (!error)
@@ -493,7 +494,6 @@ const char *emit_party_object(Emitter *e, const char *path) {
 }
 
 const char *emit_loops_object(EmitUnit *unit, int part, const char *path) {
-  verify(unit->loops[part].module);
   return write_code(unit->arena, unit->loops[part].module, unit->options.level, path, LLVMObjectFile);
 }
 

@@ -29,8 +29,8 @@ typedef struct EmitModule {
 
 /* A fused loop, once for all steps of the same form at all parties. */
 typedef struct Kernel {
-  const char *key;
-  int levels; /* of vectors that it is compiled for */
+  const char *key; /* interned */
+  int levels;      /* of vectors that it is compiled for */
 } Kernel;
 
 /* What is emitted for all parties. */

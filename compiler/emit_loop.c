@@ -605,10 +605,11 @@ static void add_levels(Emitter *e, const Loop *l, int number) {
 static int kernel_number(Emitter *e, const Loop *l) {
   EmitUnit *u = e->unit;
   int number = 0;
-  while (number < u->kernels.count && strcmp(u->kernels.data[number].key, l->key) != 0)
+  const char *key = arena_intern(u->arena, l->key, strlen(l->key));
+  while (number < u->kernels.count && u->kernels.data[number].key != key)
     number++;
   if (number == u->kernels.count)
-    VEC_PUSH(u->arena, &u->kernels, ((Kernel){.key = l->key}));
+    VEC_PUSH(u->arena, &u->kernels, ((Kernel){.key = key}));
   add_levels(e, l, number);
   return number;
 }
