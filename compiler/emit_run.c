@@ -248,6 +248,7 @@ static void emit_for(Emitter *e, Op *op) {
                   LLVMBuildICmp(e->builder, LLVMIntSLT, emit_load(e, index), emit_high(e, high), ""), body,
                   behind);
   LLVMPositionBuilderAtEnd(e->builder, body);
+  EMIT_CALL(e, tfe_pass, e->ctx);
   emit_set_instance(e, next_pass(e, op));
   emit_steps(e, v->blocks[0]);
   emit_yields(e, op, op->blocks.data[0], v->blocks[0]);
@@ -262,6 +263,7 @@ static void emit_while(Emitter *e, Op *op) {
   LLVMBasicBlockRef head = emit_block(e), body = emit_block(e), behind = emit_block(e);
   LLVMBuildBr(e->builder, head);
   LLVMPositionBuilderAtEnd(e->builder, head);
+  EMIT_CALL(e, tfe_pass, e->ctx);
   emit_set_instance(e, next_pass(e, op));
   emit_steps(e, v->blocks[0]);
   LLVMValueRef more = emit_load(e, op->blocks.data[0]->yields.data[0]);

@@ -345,7 +345,6 @@ int32_t tfe_progress(TfeCtx *ctx, const char *label, int64_t done, int64_t total
   TfeProgress *progress = ctx->progress;
   char shown[SHOWN];
   tfe_io_take_line(ctx, shown, sizeof shown);
-  TRY(tfe_chan_look(ctx));
   if (progress == NULL)
     return TFE_OK;
   if (shown[0] != '\0')

@@ -55,9 +55,6 @@ TfeStatus tfe_chan_kept(TfeCtx *ctx, uint64_t number, uint64_t awaited, const bo
 /* Goes on in a run of so many rounds, in which all have kept this checkpoint. */
 void tfe_chan_resume(TfeCtx *ctx, uint32_t rounds, uint64_t kept);
 
-/* For a party that computes for long without a message: hears why others stop, and a signal, and lets its peers know
- * that it goes on. Cheap. */
-TfeStatus tfe_chan_look(TfeCtx *ctx) TFE_MUST_USE;
 /* "10.1.0.2:7700" of a linked peer, for messages. */
 const char *tfe_chan_address(const TfeCtx *ctx, int64_t peer);
 /* Rounds so far: the largest logical clock seen or sent. */

@@ -94,6 +94,20 @@ expect server1 69 "error[R0102]: server2 $because" "error[R0102]: client $becaus
 "$tfec" run tests/e2e/alone.tfe -D steps=1000 --timeout 0.3 >"$work/alone" || fail "a party that computes was given up"
 [ "$(cat "$work/alone")" = "bob: sum: 400" ] || fail "it computed: $(cat "$work/alone")"
 
+# ... and hears meanwhile that another one is lost
+"$tfec" tests/e2e/alone.tfe -D steps=1000000000 -o "$work/long"
+port=()
+set_up tests/e2e/alone.tfe long
+prefix=long
+start alice
+start bob
+await_log alice "session begins"
+sleep 0.3
+kill -KILL "${pid[bob]}"
+expect bob 137
+expect alice 69 "error[R0102]: lost bob (@bob) $middle" "error[R0102]: lost bob (@) $middle"
+prefix=party
+
 # ---- outputs, and a second process
 "$tfec" tests/e2e/rounds.tfe -D passes=20000 -o "$work/long"
 "$tfec" tests/e2e/rounds.tfe -D passes=2000 -o "$work/party"
