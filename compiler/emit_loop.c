@@ -290,7 +290,7 @@ void emit_scalar(Emitter *e, Op *op) {
 
 enum {
   MAX_ARGUMENTS = 64,
-  LONG_LOOP = 1024,   /* elements from which vectors pay: they take milliseconds to compile */
+  LONG_LOOP = 2048,   /* elements from which vectors pay: they take milliseconds to compile */
   FAR_LOOP = 1 << 11, /* elements that do not stay in the first-level cache */
 };
 
