@@ -167,7 +167,7 @@ static const char *link_party(const Build *b, int number) {
 typedef struct Worker {
   pid_t pid;  /* 0: it has ended */
   int errors; /* reads what the process says */
-  const char *said, *failure;
+  const char *said;
 } Worker;
 
 static const char *start(const Build *b, Work *work, int number, Worker *w) {
@@ -194,7 +194,6 @@ static const char *start(const Build *b, Work *work, int number, Worker *w) {
   close(ends[1]);
   w->errors = ends[0];
   w->said = "";
-  w->failure = NULL;
   return NULL;
 }
 
@@ -229,7 +228,7 @@ static int processors(void) {
 static const char *run_workers(const Build *b, Work *work, int count) {
   Worker *workers = ARENA_ARRAY(b->arena, Worker, count + 1);
   struct pollfd *polled = ARENA_ARRAY(b->arena, struct pollfd, count + 1);
-  int width = processors(), started = 0, running = 0;
+  int width = processors(), started = 0, running = 0, first = count; /* that failed */
   const char *error = NULL;
   for (;;) {
     while (started < count && running < width && !error && !stop_signal) {
@@ -238,7 +237,7 @@ static const char *run_workers(const Build *b, Work *work, int count) {
       running += !error;
     }
     if (running == 0)
-      break;
+      return error;
     for (int i = 0; i < started; i++) /* those that have ended are passed over */
       polled[i] = (struct pollfd){.fd = workers[i].pid ? workers[i].errors : -1, .events = POLLIN};
     if (poll(polled, (nfds_t)started, -1) < 0)
@@ -247,15 +246,14 @@ static const char *run_workers(const Build *b, Work *work, int count) {
       if (!polled[i].revents || hear(b->arena, &workers[i]))
         continue;
       int job = i - (count - b->count);
-      workers[i].failure = finish(b->arena, job < 0 ? "the loops" : b->jobs[job].path, &workers[i]);
-      error = error ? error : workers[i].failure;
+      const char *failure = finish(b->arena, job < 0 ? "the loops" : b->jobs[job].path, &workers[i]);
       running--;
+      if (failure && i < first) {
+        error = failure;
+        first = i;
+      }
     }
   }
-  for (int i = 0; i < started; i++)
-    if (workers[i].failure)
-      return workers[i].failure;
-  return error;
 }
 
 /* ---- all of them ----------------------------------------------------------------------------- */
