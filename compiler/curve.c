@@ -169,10 +169,12 @@ static const char *put_segments(const Curve *c, const TfeSpline *l, int out_scal
   return NULL;
 }
 
-/* The segments of the function that the ring has. */
+/* The segments of the function that the ring has. Where no pieces continue it, one more at either end: an argument
+ * that rounding carried over an end must not find 0 there. */
 static const char *set_segments(const Curve *c, TfeSpline *l, int scale) {
   int64_t limit = INT64_C(1) << (l->bits - scale + c->per_unit - 1);
-  int64_t first = c->from * (INT64_C(1) << c->per_unit), last = c->to * (INT64_C(1) << c->per_unit);
+  int64_t unit = INT64_C(1) << c->per_unit, more = c->pieces.count == 0;
+  int64_t first = c->from * unit - more, last = c->to * unit + more;
   l->low = scale - c->per_unit;
   l->degree = DEGREE;
   l->payload_scale = l->shift - 1;

@@ -16,8 +16,8 @@ typedef struct CurvePiece {
   double start, a, b;
 } CurvePiece;
 
-/* Pieces, and between `from` and `to` cubic polynomials through a function of the table in curve.c,
- * 2^per_unit of them for each unit. What neither covers is 0. */
+/* Pieces, and between `from` and `to` (without pieces a segment beyond) cubic polynomials through a
+ * function of the table in curve.c, 2^per_unit of them for each unit. What neither covers is 0. */
 typedef struct Curve {
   VEC(CurvePiece) pieces;
   const char *function; /* NULL: pieces only */
