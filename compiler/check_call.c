@@ -49,21 +49,37 @@ static bool find_function(Checker *cx, const char *name, const Value *receiver, 
   return out->builtin != NULL;
 }
 
+typedef VEC(const char *) Names;
+
+static void add_functions(Checker *cx, const Unit *u, Names *names) {
+  for (int i = 0; u && i < u->ast->decls.count; i++)
+    if (u->ast->decls.data[i]->kind == DECL_FN)
+      VEC_PUSH(cx->arena, names, u->ast->decls.data[i]->name);
+}
+
+/* The imported module that has the function. */
+static const char *module_with(const Unit *u, const char *name) {
+  for (int i = 0; i < u->imports.count; i++)
+    if (u->imports.data[i] && check_decl_find(u->imports.data[i], DECL_FN, name))
+      return u->import_decls.data[i]->name;
+  return NULL;
+}
+
 void check_unknown_function(Checker *cx, const Unit *u, const char *name, Span at) {
-  VEC(const char *) names = {0};
-  const Unit *units[] = {u, module_prelude(cx->modules)};
-  for (int k = 0; k < 2; k++)
-    for (int i = 0; units[k] && i < units[k]->ast->decls.count; i++)
-      if (units[k]->ast->decls.data[i]->kind == DECL_FN)
-        VEC_PUSH(cx->arena, &names, units[k]->ast->decls.data[i]->name);
+  Names names = {0};
+  const Unit *prelude_unit = module_prelude(cx->modules);
+  add_functions(cx, u, &names);
+  add_functions(cx, prelude_unit, &names);
   for (int i = 0; i < builtin_total(); i++)
     VEC_PUSH(cx->arena, &names, builtin_name(i));
   Diag *d = CHECK_DIAG(cx, E0102, at, name);
   diag_label(d, "unknown");
-  const char *near = diag_nearest(name, names.data, names.count);
-  if (!near)
+  const char *module = module_with(u, name), *near = diag_nearest(name, names.data, names.count);
+  if (module)
+    diag_help(d, "write `%s.%s`", module, name);
+  if (module || !near)
     return;
-  bool prelude = units[1] && check_decl_find(units[1], DECL_FN, arena_intern_z(cx->arena, near));
+  bool prelude = prelude_unit && check_decl_find(prelude_unit, DECL_FN, arena_intern_z(cx->arena, near));
   diag_help(d, "did you mean `%s`%s?", near, builtin_find(near) ? "" : prelude ? " (prelude)" : "");
 }
 
@@ -447,6 +463,7 @@ static const Value *construct(Checker *cx, const Found *found, const Call *call)
   int n = d->fields.count;
   const Value **items = ARENA_ARRAY(cx->arena, const Value *, n + 1);
   Frame *sizes = scope_frame(cx->arena, NULL, found->unit, NULL, NULL);
+  sizes->structure = d;
   bool ok = true;
   for (int i = 0; i < call->count; i++) {
     const CallArg *a = &call->args[i];
@@ -619,6 +636,11 @@ const Value *check_call(Checker *cx, const Expr *e, const Type *want) {
         return call_named(cx, e, u, want);
       Diag *d = CHECK_DIAG(cx, E0102, callee->name_span, callee->name);
       diag_label(d, "not in module %s", callee->left->name);
+      Names names = {0};
+      add_functions(cx, u, &names);
+      const char *near = diag_nearest(callee->name, names.data, names.count);
+      if (near)
+        diag_help(d, "did you mean `%s.%s`?", callee->left->name, near);
       return &value_poison;
     }
   }

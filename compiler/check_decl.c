@@ -504,23 +504,28 @@ static const Value *evaluate_global(Checker *cx, Unit *u, const Decl *d) {
 }
 
 const Value *check_decl_global(Checker *cx, Unit *u, const char *name) {
-  for (int i = 0; i < u->globals.count; i++) {
-    Global *g = &u->globals.data[i];
-    if (g->decl->name != name)
-      continue;
-    if (g->busy) {
-      Diag *d = CHECK_DIAG(cx, E0501, g->decl->name_span, arena_printf(cx->arena, "`%s`", name));
-      diag_note(d, "it is defined in terms of itself");
-      return &value_poison;
-    }
-    if (!g->value) {
-      g->busy = true;
-      g->value = evaluate_global(cx, u, g->decl);
-      g->busy = false;
-    }
-    return g->value;
+  Global *g = module_global(u, name);
+  if (!g)
+    return NULL;
+  if (g->busy) {
+    Diag *d = CHECK_DIAG(cx, E0501, g->decl->name_span, arena_printf(cx->arena, "`%s`", name));
+    diag_note(d, "it is defined in terms of itself");
+    return &value_poison;
   }
-  return NULL;
+  if (!g->value) {
+    g->busy = true;
+    g->value = evaluate_global(cx, u, g->decl);
+    g->busy = false;
+  }
+  return g->value;
+}
+
+const Value *check_decl_constant(Checker *cx, const char *name) {
+  const Decl *d = cx->frame->structure;
+  for (int i = 0; d && i < d->sizes.count; i++)
+    if (d->sizes.data[i].name == name)
+      return NULL;
+  return check_decl_global(cx, cx->frame->unit, name);
 }
 
 void check_decl_params(Checker *cx) {

@@ -139,7 +139,9 @@ static const Value *unknown_name(Checker *cx, const Expr *e) {
     VEC_PUSH(cx->arena, &names, cx->frame->unit->globals.data[i].decl->name);
   const char *near = diag_nearest(e->name, names.data, names.count);
   diag_label(d, "not defined here");
-  if (near)
+  if (module_importable(cx->modules, cx->frame->unit, e->name))
+    diag_help(d, "for the module of this name, write `import %s` at the top of the file", e->name);
+  else if (near)
     diag_help(d, "did you mean `%s`?", near);
   return &value_poison;
 }
@@ -150,7 +152,7 @@ static const Value *check_name(Checker *cx, const Expr *e) {
     x->read = true;
     return check_read(cx, x->value, e);
   }
-  const Value *global = check_decl_global(cx, cx->frame->unit, e->name);
+  const Value *global = check_decl_constant(cx, e->name);
   if (global)
     return global;
   if (strcmp(e->name, "me") == 0)

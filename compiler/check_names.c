@@ -96,11 +96,8 @@ static void gather_type(Look *l, const TypeExpr *t) {
 
 static bool is_global(const Look *l, const char *name) {
   bool found;
-  for (int i = 0; i < l->unit->globals.count; i++)
-    if (l->unit->globals.data[i].decl->name == name)
-      return true;
   module_imported(l->unit, name, &found);
-  return found || check_decl_party(l->cx, name) || strcmp(name, "me") == 0;
+  return found || module_global(l->unit, name) || check_decl_party(l->cx, name) || strcmp(name, "me") == 0;
 }
 
 static bool is_function(const Look *l, const Unit *u, const char *name) {

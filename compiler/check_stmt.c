@@ -72,15 +72,14 @@ const Value *check_test_reveal(Checker *cx, const Value *v, Span at) {
 static bool name_is_free(Checker *cx, const PatternName *p) {
   const Var *x = scope_find_in_block(cx->frame, p->name);
   const PartyDecl *party = check_decl_party(cx, p->name);
+  const Global *global = module_global(cx->frame->unit, p->name);
   Span other = {0};
   if (x)
     other = x->span;
   else if (party)
     other = party->span;
-  else
-    for (int i = 0; i < cx->frame->unit->globals.count; i++)
-      if (cx->frame->unit->globals.data[i].decl->name == p->name)
-        other = cx->frame->unit->globals.data[i].decl->name_span;
+  else if (global)
+    other = global->decl->name_span;
   if (!x && !other.source)
     return true;
   Diag *d = CHECK_DIAG(cx, E0105, p->span, p->name);
@@ -172,7 +171,7 @@ Var *check_target(Checker *cx, const Expr *target) {
   Var *x = scope_find(cx->frame, name->name);
   if (!x) {
     check_expr(cx, name, NULL); /* says that it is unknown; constants and parties are not variables */
-    if (check_decl_global(cx, cx->frame->unit, name->name))
+    if (check_decl_constant(cx, name->name))
       CHECK_DIAG(cx, E0206, name->span, name->name, "is a constant");
     return NULL;
   }

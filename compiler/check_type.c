@@ -476,7 +476,7 @@ static void size_clash(Checker *cx, const Matching *m, const Var *bound, int64_t
     diag_note(d, "%s", signature(cx, m->fn));
 }
 
-static const Value *shape_clash(Checker *cx, const TypeExpr *t, const Value *v, const Matching *m) {
+static Diag *shape_clash(Checker *cx, const TypeExpr *t, const Value *v, const Matching *m) {
   Span dims = t->span;
   dims.start = t->name_span.end;
   Shape none = {0};
@@ -488,7 +488,7 @@ static const Value *shape_clash(Checker *cx, const TypeExpr *t, const Value *v, 
     diag_also(d, t->span, "declared here");
   else if (m->fn)
     diag_note(d, "%s", signature(cx, m->fn));
-  return &value_poison;
+  return d;
 }
 
 /* One written size against an actual one: binds a new size variable, or compares. */
@@ -505,7 +505,7 @@ static bool match_size(Checker *cx, const Dim *dim, int64_t n, const TypeExpr *t
         size_clash(cx, m, x, n);
       return known == n;
     }
-    if (!x && !check_decl_global(cx, cx->frame->unit, e->name)) {
+    if (!x && !check_decl_constant(cx, e->name)) {
       if (m->is_result) {
         CHECK_DIAG(cx, E0223, dim->span, e->name);
         return false;
@@ -529,8 +529,16 @@ static bool match_size(Checker *cx, const Dim *dim, int64_t n, const TypeExpr *t
   } else if (!check_expr_int(cx, e, "the size of a tensor", &known)) {
     return false;
   }
-  if (known != n)
-    shape_clash(cx, t, v, m);
+  if (known != n) {
+    Diag *d = shape_clash(cx, t, v, m);
+    const Global *constant = e->kind == EX_NAME && !scope_find(cx->frame, e->name)
+                                 ? module_global(cx->frame->unit, e->name)
+                                 : NULL;
+    if (constant)
+      diag_also(d, constant->decl->name_span,
+                "`%s` is this %s, %" PRId64 "; a size that may vary needs another name", e->name,
+                constant->decl->kind == DECL_PARAM ? "param" : "constant", known);
+  }
   return known == n;
 }
 

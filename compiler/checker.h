@@ -139,6 +139,8 @@ bool check_decl_place(Checker *cx, const PlaceExpr *p, Place *out);
 /* -1: error, reported. */
 int check_decl_protocol(Checker *cx, const ProtoExpr *p, const Decl **kind);
 const Value *check_decl_global(Checker *cx, Unit *u, const char *name); /* NULL: no such const or param */
+/* The one that is seen in the frame, where no variable has the name. */
+const Value *check_decl_constant(Checker *cx, const char *name);
 const Decl *check_decl_find(const Unit *u, DeclKind kind, const char *name);
 /* A written type, resolved in the frame's scope; NULL after an error. */
 const Type *check_type(Checker *cx, const TypeExpr *t);

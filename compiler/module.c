@@ -184,6 +184,18 @@ Unit *module_imported(const Unit *from, const char *alias, bool *found) {
   return NULL;
 }
 
+bool module_importable(Modules *ms, const Unit *from, const char *name) {
+  bool library;
+  return find_file(ms, from, arena_printf(ms->arena, "%s.tfe", name), &library) != NULL;
+}
+
+Global *module_global(Unit *u, const char *name) {
+  for (int i = 0; i < u->globals.count; i++)
+    if (u->globals.data[i].decl->name == name)
+      return &u->globals.data[i];
+  return NULL;
+}
+
 int module_count(const Modules *ms) {
   return ms->units.count;
 }

@@ -32,6 +32,11 @@ Unit *module_prelude(Modules *ms);
  * to load. */
 Unit *module_imported(const Unit *from, const char *alias, bool *found);
 
+/* `import NAME` would find a file. */
+bool module_importable(Modules *ms, const Unit *from, const char *name);
+/* A const or param; NULL: there is none. */
+Global *module_global(Unit *u, const char *name);
+
 /* The DECL_KIND of a protocol kind, from protocol/<name>.tfe; NULL if there is no such file. */
 const Decl *module_kind(Modules *ms, const Unit *from, const char *name);
 bool module_kind_has(const Decl *kind, const char *function);

@@ -25,9 +25,10 @@ typedef struct Var {
 typedef struct Frame Frame;
 struct Frame {
   Frame *caller;
-  Unit *unit;       /* where names are looked up */
-  const Decl *fn;   /* NULL: root statements or a test */
-  const Site *call; /* where it was called */
+  Unit *unit;            /* where names are looked up */
+  const Decl *fn;        /* NULL: root statements or a test */
+  const Decl *structure; /* being made: its sizes hide the module's constants */
+  const Site *call;      /* where it was called */
   VEC(Var *) vars;
   int block; /* height at which the innermost block began */
   bool may_reveal, reveals;
