@@ -24,19 +24,17 @@ children_are() { # COUNT
   [ "${#list[@]}" -eq "$1" ]
 }
 
-# All nine parties are there, and then the five providers are done. (The number alone would also do for a moment of the
-# linking and of the start.)
-training_begins() {
-  until_true 10 children_are 9 || fail "the parties do not start"
-  until_true 10 children_are 4 || fail "the training does not begin"
-}
-
 child() { # PATTERN: the process whose command line matches
   local c
   for c in $(cat "/proc/$run/task/$run/children"); do
     if { tr '\0' ' ' <"/proc/$c/cmdline"; } 2>/dev/null | grep -q "$1"; then echo "$c"; fi
   done
 }
+
+# The client, which is started last, is there, and the five providers are done.
+trains() { children_are 4 && [ -n "$(child 'party-client .*--hosts')" ]; }
+
+training_begins() { until_true 20 trains || fail "the training does not begin"; }
 
 # It ends with this code within so many seconds, and nothing is left: no process of its group, no file.
 ends() { # SECONDS CODE
