@@ -5,14 +5,13 @@
  *
  * A line of a file that holds `words: NAME` stands before a generated part:
  *
- *   .json   "comment": "words: CONTROL",          the next line becomes "match": "\\b(?:break|...)\\b"
- *   .vim    " words: CONTROL tfeControl [contained]   the next line becomes syn keyword tfeControl
- * [contained] break ... .md     <!-- words: keywords -->              everything up to <!-- end --> becomes
- * the table
+ *   .json   "comment": "words: CONTROL", before a line "match": "\\b(?:break|...)\\b"
+ *   .vim    a comment `words: CONTROL tfeControl [contained]` before a line `syn keyword tfeControl [contained] break ...`
+ *   .md     a comment `words: keywords` before a table, which goes to the comment `end`
  *
- * NAME is a group of keywords.def, or BUILTIN; in .md a table's name (`prelude`: the functions of
- * stdlib/prelude.tfe with their ## comments). With --check nothing is written: the
- * exit code is 1 if a file is not what would be written. */
+ * NAME is a group of keywords.def, or BUILTIN; in .md a table's name, or a module's of the standard library: its
+ * structs and functions with their ## comments. With --check nothing is written: the exit code is 1 if a file is not
+ * what would be written. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -231,54 +230,77 @@ static const char *next_line(const char *at) {
   return end ? end + 1 : at + strlen(at);
 }
 
-/* `fn NAME(...) -> TYPE {` with the comment above it. */
-static void prelude_row(Text *out, const char *line, const char *doc) {
-  const char *from = line + strlen("fn ");
-  size_t length = strcspn(from, "{\n");
-  while (length > 0 && from[length - 1] == ' ')
-    length--;
-  text_put(out, "| `");
-  text_add(out, from, length);
-  text_put(out, "` |");
-  cell(out, doc, false);
-  text_put(out, "\n");
+/* What is declared from `at` on, on one line: a function up to its body, a struct with its fields. */
+static void declaration(Text *out, const char *at, bool function) {
+  const char *end = at + strcspn(at, function ? "{" : "}");
+  Text code = {0};
+  for (; at < end; at++) {
+    const char last = code.length ? code.data[code.length - 1] : ' ';
+    if (*at == '\n')
+      text_put(&code, function || last == '{' ? " " : ";");
+    else if (*at != ' ' || !strchr(" [(", last))
+      text_add(&code, at, 1);
+  }
+  for (; code.length && strchr(" ;", code.data[code.length - 1]); code.length--)
+    code.data[code.length - 1] = 0;
+  text_put(&code, function ? "" : " }");
+  code_cell(out, code.data);
+  free(code.data);
 }
 
-/* Each function of the prelude that has a ## comment, in the order of the file. */
-static void table_prelude(Text *out) {
+static bool module_read(Text *file, const char *name) {
+  static const char *const folders[] = {"", "model/"};
+  char path[1024];
+  for (size_t i = 0; i < COUNT(folders); i++) {
+    snprintf(path, sizeof path, "%s/%s%s.tfe", TFE_STDLIB, folders[i], name);
+    if (text_read(file, path))
+      return true;
+  }
+  return false;
+}
+
+/* What has a ## comment, in the order of the file. */
+static bool table_module(Text *out, const char *name) {
   Text file = {0}, doc = {0};
-  head(out, "| function | meaning |", 2);
-  if (!text_read(&file, TFE_PRELUDE))
-    perror(TFE_PRELUDE);
-  for (const char *at = file.data; at && *at; at = next_line(at)) {
-    if (strncmp(at, "## ", 3) == 0) {
-      text_put(&doc, doc.length ? " " : "");
-      text_add(&doc, at + 3, strcspn(at + 3, "\n"));
+  if (!module_read(&file, name))
+    return false;
+  head(out, "| declaration | meaning |", 2);
+  for (const char *at = file.data; *at; at = next_line(at)) {
+    if (strncmp(at, "##", 2) == 0) {
+      size_t blank = strspn(at, "# ");
+      text_put(&doc, doc.length && at[blank] != '\n' ? " " : "");
+      text_add(&doc, at + blank, strcspn(at + blank, "\n"));
       continue;
     }
-    if (strncmp(at, "fn ", 3) == 0 && doc.length)
-      prelude_row(out, at, doc.data);
+    bool function = strncmp(at, "fn ", 3) == 0;
+    if (doc.length && (function || strncmp(at, "struct ", 7) == 0)) {
+      text_put(out, "|");
+      declaration(out, function ? at + 3 : at, function);
+      cell(out, doc.data, false);
+      text_put(out, "\n");
+    }
     doc.length = 0;
   }
   free(file.data);
   free(doc.data);
+  return true;
 }
 
 static const struct {
   const char *name;
   void (*print)(Text *);
 } tables[] = {
-    {"keywords", table_keywords},     {"builtins", table_builtins},       {"prelude", table_prelude},
-    {"operations", table_operations}, {"diagnostics", table_diagnostics}, {"statuses", table_statuses},
+    {"keywords", table_keywords},       {"builtins", table_builtins}, {"operations", table_operations},
+    {"diagnostics", table_diagnostics}, {"statuses", table_statuses},
 };
 
-static size_t list_table(Text *out, const char *name) {
+static bool list_table(Text *out, const char *name) {
   for (size_t i = 0; i < COUNT(tables); i++)
     if (strcmp(tables[i].name, name) == 0) {
       tables[i].print(out);
-      return 1;
+      return true;
     }
-  return 0;
+  return table_module(out, name);
 }
 
 /* ---- files ----------------------------------------------------------------------------------------- */
