@@ -1,9 +1,10 @@
 /* The builtin functions (builtins.def): their arguments, their checks, and the operations they are. */
+#include <assert.h>
 #include <inttypes.h>
 
 #include "tensor.h"
 
-enum { MOST_PARAMETERS = 6 };
+enum { MOST_PARAMETERS = 8 };
 
 /* Arguments by parameter, and those of the `...` parameter. */
 typedef struct Bound {
@@ -619,24 +620,38 @@ static bool conv_argument(Checker *cx, const Bound *b, int i, const char *what, 
   return false;
 }
 
-/* Padding and stride, the parameters from i on. */
-static bool conv_arguments(Checker *cx, const Bound *b, int i, int64_t ints[2]) {
+/* Padding, stride and groups, the parameters from i on. */
+static bool conv_arguments(Checker *cx, const Bound *b, int i, int64_t ints[CONV_INTS]) {
   return conv_argument(cx, b, i, "a padding", 0, &ints[0]) &&
-         conv_argument(cx, b, i + 1, "a stride", 1, &ints[1]);
+         conv_argument(cx, b, i + 1, "a stride", 1, &ints[1]) &&
+         conv_argument(cx, b, i + 2, "a number of groups", 1, &ints[2]);
+}
+
+/* "[kh, kw, 2, co]" for these input channels, if they can be cut into the groups; else NULL, reported. */
+static const char *conv_kernel(Checker *cx, const Bound *b, int i, int64_t channels, int64_t groups) {
+  if (channels % groups != 0) {
+    CHECK_DIAG(cx, E0219, b->arg[i]->expr->span, b->builtin->name,
+               arena_printf(cx->arena, "a number of groups that divides the %" PRId64 " channels", channels),
+               arena_printf(cx->arena, "%" PRId64, groups));
+    return NULL;
+  }
+  const char *outputs = groups > 1 ? arena_printf(cx->arena, "a multiple of %" PRId64, groups) : "co";
+  return arena_printf(cx->arena, "[kh, kw, %" PRId64 ", %s]", channels / groups, outputs);
 }
 
 static const Value *builtin_conv2d(Checker *cx, const Bound *b) {
   const Value *x = number_arg(cx, b, 0), *k = number_arg(cx, b, 1);
-  int64_t ints[2];
+  int64_t ints[CONV_INTS];
   Shape shape;
   if (x->kind != VAL_TENSOR || k->kind != VAL_TENSOR || !conv_arguments(cx, b, 2, ints))
     return POISON;
   if (x->shape.rank != 4)
     return needs(cx, b, b->arg[0], "images [n, h, w, channels]", x);
-  if (!shape_conv2d(&x->shape, &k->shape, ints[0], ints[1], &shape))
-    return needs(cx, b, b->arg[1],
-                 arena_printf(cx->arena, "a kernel [kh, kw, %" PRId64 ", co] that fits into the image",
-                              x->shape.dim[3]),
+  const char *kernel = conv_kernel(cx, b, 4, x->shape.dim[3], ints[2]);
+  if (!kernel)
+    return POISON;
+  if (!shape_conv2d(&x->shape, &k->shape, ints, &shape))
+    return needs(cx, b, b->arg[1], arena_printf(cx->arena, "a kernel %s that fits into the image", kernel),
                  k);
   return tensor_conv2d(cx, OP_CONV2D, x, k, ints, shape, b->at);
 }
@@ -646,7 +661,7 @@ static const Value *conv_gradient(Checker *cx, const Bound *b, OpKind kind, cons
                                   const Shape *image, const Shape *kernel, const int64_t *ints) {
   int dy = kind == OP_CONV2D_INPUT ? 0 : 1;
   Shape shape;
-  if (!shape_conv2d(image, kernel, ints[0], ints[1], &shape))
+  if (!shape_conv2d(image, kernel, ints, &shape))
     return needs(cx, b, b->arg[1 - dy],
                  arena_printf(cx->arena, "the other operand of a convolution of %s with %s",
                               shape_text(cx->arena, image), shape_text(cx->arena, kernel)),
@@ -658,7 +673,7 @@ static const Value *conv_gradient(Checker *cx, const Bound *b, OpKind kind, cons
   return tensor_conv2d(cx, kind, v[0], v[1], ints, kind == OP_CONV2D_INPUT ? *image : *kernel, b->at);
 }
 
-/* Operands, two sizes, padding and stride; false: reported. */
+/* Operands, two sizes, padding, stride and groups; false: reported. */
 static bool conv_gradient_arguments(Checker *cx, const Bound *b, const Value **v, int64_t *sizes,
                                     int64_t *ints) {
   bool ok = true;
@@ -675,19 +690,21 @@ static bool conv_gradient_arguments(Checker *cx, const Bound *b, const Value **v
 
 static const Value *builtin_conv2d_input(Checker *cx, const Bound *b) {
   const Value *v[2];
-  int64_t sizes[2], ints[2];
+  int64_t sizes[2], ints[CONV_INTS];
   if (!conv_gradient_arguments(cx, b, v, sizes, ints))
     return POISON;
-  Shape image = {.rank = 4, .dim = {v[0]->shape.dim[0], sizes[0], sizes[1], v[1]->shape.dim[2]}};
+  int64_t channels = v[1]->shape.dim[2] * ints[2];
+  Shape image = {.rank = 4, .dim = {v[0]->shape.dim[0], sizes[0], sizes[1], channels}};
   return conv_gradient(cx, b, OP_CONV2D_INPUT, v, &image, &v[1]->shape, ints);
 }
 
 static const Value *builtin_conv2d_kernel(Checker *cx, const Bound *b) {
   const Value *v[2];
-  int64_t sizes[2], ints[2];
-  if (!conv_gradient_arguments(cx, b, v, sizes, ints))
+  int64_t sizes[2], ints[CONV_INTS];
+  if (!conv_gradient_arguments(cx, b, v, sizes, ints) || !conv_kernel(cx, b, 6, v[0]->shape.dim[3], ints[2]))
     return POISON;
-  Shape kernel = {.rank = 4, .dim = {sizes[0], sizes[1], v[0]->shape.dim[3], v[1]->shape.dim[3]}};
+  int64_t channels = v[0]->shape.dim[3] / ints[2];
+  Shape kernel = {.rank = 4, .dim = {sizes[0], sizes[1], channels, v[1]->shape.dim[3]}};
   return conv_gradient(cx, b, OP_CONV2D_KERNEL, v, &v[0]->shape, &kernel, ints);
 }
 
@@ -1135,6 +1152,7 @@ static int parameters_of(const Builtin *b, Parameter *out) {
     const char *end = strchr(p, ',');
     size_t length = end ? (size_t)(end - p) : strlen(p);
     size_t name = strcspn(p, " .,=");
+    assert(n < MOST_PARAMETERS && name < sizeof out[n].name);
     memcpy(out[n].name, p, name);
     out[n].name[name] = 0;
     out[n].optional = memchr(p, '=', length) != NULL;

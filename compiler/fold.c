@@ -314,7 +314,7 @@ static const uint64_t *fold_conv(Arena *a, OpKind kind, const Value *const *v, c
   const Shape *k = kind == OP_CONV2D_KERNEL ? shape : &v[1]->shape;
   const Shape *y = kind == OP_CONV2D ? shape : &v[kind == OP_CONV2D_KERNEL]->shape;
   const int64_t sizes[CONV_SIZES] = {x->dim[0], x->dim[1], x->dim[2], x->dim[3], k->dim[0],
-                                     k->dim[1], k->dim[3], ints[0],   ints[1]};
+                                     k->dim[1], k->dim[3], ints[0],   ints[1],   ints[2]};
   bool fixed = elem == EL_FIXED;
   if (shape_count(y) * k->dim[0] * k->dim[1] * k->dim[2] > MOST_WORK)
     return NULL;

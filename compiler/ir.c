@@ -14,6 +14,8 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
+#include "shape.h"
+
 const OpInfo op_info[OP_COUNT] = {
     [OP_NONE] = {"NONE", "none", 0, OPC_FLOW, ""},
 #define OP(id, name, args, class, shape, doc) [OP_##id] = {#id, name, args, OPC_##class, doc},
@@ -246,7 +248,8 @@ void ir_conv_sizes(const Op *op, int64_t sizes[CONV_SIZES]) {
   const Op *k = op->kind == OP_CONV2D_KERNEL ? op : op->args.data[1];
   const int64_t *xs = x->type.shape.dim, *ks = k->type.shape.dim;
   memcpy(sizes, xs, 4 * sizeof *sizes);
-  memcpy(sizes + 4, (int64_t[]){ks[0], ks[1], ks[3], op->ints.data[0], op->ints.data[1]}, 5 * sizeof *sizes);
+  memcpy(sizes + 4, (int64_t[]){ks[0], ks[1], ks[3]}, 3 * sizeof *sizes);
+  memcpy(sizes + 7, op->ints.data, CONV_INTS * sizeof *sizes);
 }
 
 bool ir_is_splat(const Op *op, uint64_t *bits) {

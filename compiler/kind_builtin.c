@@ -174,9 +174,8 @@ static int sum_bits(const Kind *x) {
   if (joint->kind == OP_MATMUL)
     terms = joint->args.data[0]->type.shape.dim[1];
   else if (op_info[joint->kind].class == OPC_BILINEAR) {
-    const int64_t *y = joint->args.data[1]->type.shape.dim;
-    terms = y[0] * y[1] *
-            (joint->kind == OP_CONV2D_INPUT ? y[3] : y[2]); /* y of CONV2D_KERNEL: its result's gradient */
+    const int64_t *y = joint->args.data[1]->type.shape.dim; /* of CONV2D_KERNEL: its result's gradient */
+    terms = y[0] * y[1] * (joint->kind == OP_CONV2D_INPUT ? y[3] / joint->ints.data[2] : y[2]);
   }
   int bits = 0;
   while ((INT64_C(1) << bits) < terms)

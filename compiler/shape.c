@@ -37,9 +37,11 @@ bool shape_matmul(const Shape *a, const Shape *b, Shape *out) {
 
 static const int64_t LARGEST_PADDING = INT64_C(1) << 32;
 
-bool shape_conv2d(const Shape *x, const Shape *k, int64_t pad, int64_t stride, Shape *out) {
-  if (x->rank != 4 || k->rank != 4 || x->dim[3] != k->dim[2] || pad < 0 || pad > LARGEST_PADDING ||
-      stride < 1)
+bool shape_conv2d(const Shape *x, const Shape *k, const int64_t ints[CONV_INTS], Shape *out) {
+  int64_t pad = ints[0], stride = ints[1], groups = ints[2];
+  if (x->rank != 4 || k->rank != 4 || pad < 0 || pad > LARGEST_PADDING || stride < 1 || groups < 1)
+    return false;
+  if (x->dim[3] % groups != 0 || x->dim[3] / groups != k->dim[2] || k->dim[3] % groups != 0)
     return false;
   int64_t h = x->dim[1] + 2 * pad - k->dim[0], w = x->dim[2] + 2 * pad - k->dim[1];
   *out = (Shape){.rank = 4, .dim = {x->dim[0], h / stride + 1, w / stride + 1, k->dim[3]}};

@@ -11,8 +11,10 @@ Shape shape_vector(int64_t n);
 /* NumPy's rule: lined up from the right, equal or 1. On failure *left and *right are the sizes that clash. */
 bool shape_broadcast(const Shape *a, const Shape *b, Shape *out, int64_t *left, int64_t *right);
 bool shape_matmul(const Shape *a, const Shape *b, Shape *out);
-/* NHWC input, [kh, kw, ci, co] kernel. A convolution's gradients have the shapes of its operands. */
-bool shape_conv2d(const Shape *x, const Shape *k, int64_t pad, int64_t stride, Shape *out);
+/* NHWC input, [kh, kw, ci / groups, co] kernel; ints: padding, stride, groups of channels. A convolution's gradients have
+ * the shapes of its operands. */
+enum { CONV_INTS = 3 };
+bool shape_conv2d(const Shape *x, const Shape *k, const int64_t ints[CONV_INTS], Shape *out);
 /* axis -1: everything. */
 bool shape_reduce(const Shape *x, int64_t axis, Shape *out);
 bool shape_concat(const Shape *a, const Shape *b, int axis, Shape *out);

@@ -528,9 +528,9 @@ const Value *tensor_matmul(Checker *cx, const Value *x, const Value *y, Shape sh
   return bilinear(cx, OP_MATMUL, x, y, NULL, 0, shape, at);
 }
 
-const Value *tensor_conv2d(Checker *cx, OpKind kind, const Value *x, const Value *y, const int64_t ints[2],
-                           Shape shape, Span at) {
-  return bilinear(cx, kind, x, y, ints, 2, shape, at);
+const Value *tensor_conv2d(Checker *cx, OpKind kind, const Value *x, const Value *y,
+                           const int64_t ints[CONV_INTS], Shape shape, Span at) {
+  return bilinear(cx, kind, x, y, ints, CONV_INTS, shape, at);
 }
 
 /* ---- reductions ---------------------------------------------------------------------------------------- */

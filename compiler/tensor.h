@@ -24,9 +24,9 @@ const Value *tensor_binary(Checker *cx, OpKind kind, const Value *x, const Value
 const Value *tensor_select(Checker *cx, const Value *c, const Value *x, const Value *y, Shape shape,
                            const Expr *e, Span at);
 const Value *tensor_matmul(Checker *cx, const Value *x, const Value *y, Shape shape, const Expr *e, Span at);
-/* A convolution or one of its gradients; ints: padding, stride. */
-const Value *tensor_conv2d(Checker *cx, OpKind kind, const Value *x, const Value *y, const int64_t ints[2],
-                           Shape shape, Span at);
+/* A convolution or one of its gradients; ints as for shape_conv2d. */
+const Value *tensor_conv2d(Checker *cx, OpKind kind, const Value *x, const Value *y,
+                           const int64_t ints[CONV_INTS], Shape shape, Span at);
 const Value *tensor_power(Checker *cx, const Value *x, const Value *y, Shape shape, const Expr *e, Span at);
 const Value *tensor_reduce(Checker *cx, OpKind kind, const Value *x, int64_t axis, const Expr *e, Span at);
 /* Bools in the shape of x: true at the element that ARGMAX or ARGMIN would find. */

@@ -244,7 +244,7 @@ static void check_reduce(Verifier *v, const Op *op) {
 
 static void check_conv(Verifier *v, const Op *op) {
   const Op *x = op->args.data[0], *k = op->args.data[1], *y = op;
-  REQUIRE(op->ints.count == 2, "needs padding and stride");
+  REQUIRE(op->ints.count == CONV_INTS, "needs padding, stride and groups");
   if (v->error)
     return;
   if (op->kind == OP_CONV2D_INPUT) {
@@ -255,7 +255,7 @@ static void check_conv(Verifier *v, const Op *op) {
     k = op;
   }
   Shape shape;
-  bool fits = shape_conv2d(&x->type.shape, &k->type.shape, op->ints.data[0], op->ints.data[1], &shape);
+  bool fits = shape_conv2d(&x->type.shape, &k->type.shape, op->ints.data, &shape);
   REQUIRE(fits && shape_equal(&shape, &y->type.shape), "sizes do not fit");
 }
 

@@ -12,7 +12,7 @@
  * kernel; a few images at a time, and only as long as the kernel is not too large. Else, and for doubles, whose sums
  * have an order, it is a convolution of the output's by the kernel, turned by half and its channels exchanged; with a
  * stride of s there are s^2 of them, one for each remainder of the coordinates by s, and each takes every s-th row
- * and column of the kernel.
+ * and column of the kernel. Several groups of channels are another matter (groups.h).
  *
  * Working memory does not fit a small stack: whoever multiplies takes a buffer from a list and puts it back. It is
  * wiped with the party's own memory, like all that the party computes with. */
@@ -28,6 +28,7 @@
 
 #include "../include/abi.h"
 #include "../pool.h"
+#include "groups.h"
 
 enum {
   DEPTH = 256,
@@ -513,25 +514,11 @@ void tfe_ring_matmul_packed(const TfeRing *ring, uint64_t *out, const uint64_t *
 
 /* -- convolutions ------------------------------------------------------------------------------------------------ */
 
-typedef struct Dims {
-  int64_t n, h, w, ci, kh, kw, co, pad, stride, ho, wo;
-} Dims;
-
-static Dims dims_of(const int64_t *d) {
-  Dims s = {d[0], d[1], d[2], d[3], d[4], d[5], d[6], d[7], d[8], 0, 0};
-  int64_t down = s.h + 2 * s.pad - s.kh, across = s.w + 2 * s.pad - s.kw;
-  if (down >= 0 && across >= 0) {
-    s.ho = down / s.stride + 1;
-    s.wo = across / s.stride + 1;
-  }
-  return s;
-}
-
-static Windows windows_of(const Dims *s, const uint64_t *x) {
+static Windows windows_of(const TfeConvSizes *s, const uint64_t *x) {
   return (Windows){x, s->h, s->w, s->ci, s->kw * s->ci, s->stride, -s->pad, -s->pad, s->ho, s->wo};
 }
 
-static void conv2d(Job job, uint64_t *out, const uint64_t *x, const uint64_t *kernel, const Dims *s) {
+static void conv2d(Job job, uint64_t *out, const uint64_t *x, const uint64_t *kernel, const TfeConvSizes *s) {
   Windows windows = windows_of(s, x);
   job.m = s->n * s->ho * s->wo, job.k = s->kh * s->kw * s->ci, job.n = s->co;
   job.out = (Out){.data = out, .down = s->co, .rows = 1, .columns = job.m};
@@ -541,7 +528,8 @@ static void conv2d(Job job, uint64_t *out, const uint64_t *x, const uint64_t *ke
   run(&job);
 }
 
-static void conv2d_kernel(Job job, uint64_t *out, const uint64_t *x, const uint64_t *dy, const Dims *s) {
+static void conv2d_kernel(Job job, uint64_t *out, const uint64_t *x, const uint64_t *dy,
+                          const TfeConvSizes *s) {
   Windows windows = windows_of(s, x);
   job.m = s->kh * s->kw * s->ci, job.k = s->n * s->ho * s->wo, job.n = s->co;
   job.out = (Out){.data = out, .down = s->co, .rows = 1, .columns = job.m};
@@ -565,8 +553,8 @@ static Phase phase_of(int64_t phase, int64_t size, int64_t kernel, int64_t pad, 
   return f;
 }
 
-static void conv2d_phase(Job job, uint64_t *out, const uint64_t *dy, const uint64_t *kernel, const Dims *s,
-                         int64_t py, int64_t px) {
+static void conv2d_phase(Job job, uint64_t *out, const uint64_t *dy, const uint64_t *kernel,
+                         const TfeConvSizes *s, int64_t py, int64_t px) {
   Phase y = phase_of(py, s->h, s->kh, s->pad, s->stride), x = phase_of(px, s->w, s->kw, s->pad, s->stride);
   Windows windows = {dy, s->ho, s->wo, s->co, x.taps * s->co, 1, y.first, x.first, y.count, x.count};
   int64_t line = s->w * s->ci, tap = s->ci * s->co;
@@ -592,14 +580,14 @@ static void conv2d_phase(Job job, uint64_t *out, const uint64_t *dy, const uint6
 /* The gradient with respect to the input as a sum of windows. */
 typedef struct WindowSum {
   Job job; /* windows of all images from those of dy */
-  const Dims *dims;
+  const TfeConvSizes *dims;
   uint64_t *out;
   const uint64_t *dy;
 } WindowSum;
 
 /* Row q of windows is added to its place of the image, as far as it lies inside. */
 static void add_window(const WindowSum *w, int64_t q, const uint64_t *window) {
-  const Dims *s = w->dims;
+  const TfeConvSizes *s = w->dims;
   int64_t line = q / s->wo, top = line % s->ho * s->stride - s->pad, left = q % s->wo * s->stride - s->pad;
   int64_t y0 = most(0, -top), y1 = least(s->kh, s->h - top), x0 = most(0, -left),
           x1 = least(s->kw, s->w - left);
@@ -628,7 +616,7 @@ static void make_windows(const WindowSum *w, int64_t q, int64_t rows, uint64_t *
 static void sum_windows(void *data, int64_t from, int64_t to) {
   const WindowSum *w = data;
   const Job *job = &w->job;
-  const Dims *s = w->dims;
+  const TfeConvSizes *s = w->dims;
   int64_t image = s->h * s->w * s->ci, each = s->ho * s->wo, rows = most(1, WINDOW_WORDS / job->n);
   take_scratch();
   (void)pack_whole(job, scratch->block); /* fits: sums_windows */
@@ -643,13 +631,14 @@ static void sum_windows(void *data, int64_t from, int64_t to) {
   give_scratch();
 }
 
-static bool sums_windows(const Job *job, const Dims *s) {
+static bool sums_windows(const Job *job, const TfeConvSizes *s) {
   int64_t window = s->kh * s->kw * s->ci;
   return job->panel == job->ring->panel && window > 0 && s->co > 0 && window <= WINDOW_WORDS / 4 &&
          tfe_ring_packed_words(s->co, window) <= BLOCK_WORDS;
 }
 
-static void conv2d_input(Job job, uint64_t *out, const uint64_t *dy, const uint64_t *kernel, const Dims *s) {
+static void conv2d_input(Job job, uint64_t *out, const uint64_t *dy, const uint64_t *kernel,
+                         const TfeConvSizes *s) {
   if (sums_windows(&job, s)) {
     job.m = s->n * s->ho * s->wo, job.k = s->co, job.n = s->kh * s->kw * s->ci;
     job.b = (Right){.data = kernel, .channels = s->co, .taps = 1};
@@ -666,8 +655,11 @@ static void conv2d_input(Job job, uint64_t *out, const uint64_t *dy, const uint6
 
 static void convolution(Job job, TfeConv what, uint64_t *out, const uint64_t *a, const uint64_t *b,
                         const int64_t *dims) {
-  Dims s = dims_of(dims);
-  if (what == TFE_CONV)
+  TfeConvSizes s = tfe_conv_sizes(dims);
+  if (s.groups > 1)
+    tfe_ring_conv2d_groups(job.ring, job.panel == job.ring->panel_fixed, what, out, a, b, &s, job.bits,
+                           job.mode);
+  else if (what == TFE_CONV)
     conv2d(job, out, a, b, &s);
   else if (what == TFE_CONV_INPUT)
     conv2d_input(job, out, a, b, &s);

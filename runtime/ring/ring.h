@@ -4,7 +4,7 @@
  * All tables give the same bits. For doubles that means: every element is a sum from zero in a fixed order,
  * each product and each sum rounded. The orders: a product over k; a convolution over (kh, kw, ci); its
  * gradient with respect to the input over (kh, kw, co), kh and kw descending; with respect to the kernel over
- * (n, ho, wo). Zeros around an image take part in the sums as zeros.
+ * (n, ho, wo). Zeros around an image take part in the sums as zeros, unless ci is the number of groups.
  *
  * Rings of fewer bits are computed modulo 2^64 and masked in the last store, or, up to 32 bits and where that
  * is faster, modulo 2^32. Elements of a ring operand may then have any upper bits. */
@@ -62,6 +62,16 @@ typedef struct TfePacked {
   bool (*pays)(int64_t m, int64_t k, int64_t n, int64_t bits);
 } TfePacked;
 
+/* out(i, j) += a(i, j) b(i, j) for rows of n elements each, ldo, lda, ldb elements apart (or 0): of uint64_t or of double.
+ * out overlaps neither a nor b. */
+typedef void TfeMultiplyAdd(void *out, int64_t ldo, const void *a, int64_t lda, const void *b, int64_t ldb,
+                            int64_t rows, int64_t n);
+TfeMultiplyAdd tfe_c_multiply_add, tfe_c_multiply_add_fixed;
+#if defined(__x86_64__)
+TfeMultiplyAdd tfe_avx2_multiply_add, tfe_avx2_multiply_add_fixed;
+TfeMultiplyAdd tfe_avx512_multiply_add, tfe_avx512_multiply_add_fixed;
+#endif
+
 typedef struct TfeRing {
   const char *name;
   int64_t columns; /* of a panel that the first-level cache likes */
@@ -72,6 +82,7 @@ typedef struct TfeRing {
   /* the same, to what is there, modulo the ring that has these bits */
   void (*add)(uint64_t *out, int64_t ldo, const uint64_t *in, int64_t ldi, int64_t rows, int64_t n,
               uint64_t mask);
+  TfeMultiplyAdd *multiply_add, *multiply_add_fixed;
   const TfePacked *const *packed; /* the first one that pays is taken; NULL behind the last */
 } TfeRing;
 
@@ -100,9 +111,11 @@ void tfe_ring_pack(const TfeRing *ring, uint64_t *out, const uint64_t *b, int64_
 void tfe_ring_matmul_packed(const TfeRing *ring, uint64_t *out, const uint64_t *a, const uint64_t *packed,
                             int64_t m, int64_t k, int64_t n, int64_t bits, TfeMode mode);
 
-/* dims {n, h, w, ci, kh, kw, co, pad, stride}: x[n, h, w, ci], kernel[kh, kw, ci, co], y[n, ho, wo, co] with
- * ho = (h + 2 pad - kh) / stride + 1 and wo likewise, none where the kernel is larger than the image; zeros
- * around. */
+/* dims {n, h, w, ci, kh, kw, co, pad, stride, groups}: x[n, h, w, ci], kernel[kh, kw, ci / groups, co], y[n, ho, wo, co]
+ * with ho = (h + 2 pad - kh) / stride + 1 and wo likewise, none where the kernel is larger than the image; zeros
+ * around. The channels of input and output are cut into groups, and an output channel is made from the input channels of
+ * its group. */
+enum { TFE_CONV_DIMS = 10 };
 typedef enum TfeConv {
   TFE_CONV,        /* y from x and kernel */
   TFE_CONV_INPUT,  /* gradient with respect to x, from that with respect to y, and kernel */

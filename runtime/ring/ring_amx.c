@@ -325,6 +325,7 @@ static const TfePacked narrow = {COLUMNS,         UNIT,       NARROW * 2 * TILE_
 
 static const TfePacked *const packed[] = {&narrow, &tfe_packed_avx512_narrow, &wide, &tfe_packed_ifma, NULL};
 const TfeRing tfe_ring_amx = {
-    "amx", TFE_AVX512_COLUMNS, tfe_avx512_panel, tfe_avx512_panel_fixed, tfe_avx512_copy, tfe_avx512_add,
+    "amx",           TFE_AVX512_COLUMNS, tfe_avx512_panel,        tfe_avx512_panel_fixed,
+    tfe_avx512_copy, tfe_avx512_add,     tfe_avx512_multiply_add, tfe_avx512_multiply_add_fixed,
     packed};
 #endif

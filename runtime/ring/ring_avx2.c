@@ -318,5 +318,7 @@ static const TfePacked packed_narrow = {
     NARROW_COLUMNS, 1, NARROW_COLUMNS * 4, PACKED_DEPTH, pack_narrow, multiply_narrow, narrow_pays};
 static const TfePacked packed_words = {COLUMNS, 1, PACKED_ROW * 8, PACKED_DEPTH, pack, multiply, pays};
 static const TfePacked *const packed[] = {&packed_narrow, &packed_words, NULL};
-const TfeRing tfe_ring_avx2 = {"avx2", COLUMNS, panel, panel_fixed, copy, add, packed};
+const TfeRing tfe_ring_avx2 = {
+    "avx2", COLUMNS, panel, panel_fixed, copy, add, tfe_avx2_multiply_add, tfe_avx2_multiply_add_fixed,
+    packed};
 #endif

@@ -274,5 +274,7 @@ const TfePacked tfe_packed_avx512_narrow = {
     NARROW_COLUMNS, 1, NARROW_COLUMNS * 4, NARROW_DEPTH, pack_narrow, multiply_narrow, narrow_pays};
 static const TfePacked *const packed[] = {&tfe_packed_avx512_narrow, NULL};
 const TfeRing tfe_ring_avx512 = {
-    "avx512", COLUMNS, tfe_avx512_panel, tfe_avx512_panel_fixed, tfe_avx512_copy, tfe_avx512_add, packed};
+    "avx512",        COLUMNS,        tfe_avx512_panel,        tfe_avx512_panel_fixed,
+    tfe_avx512_copy, tfe_avx512_add, tfe_avx512_multiply_add, tfe_avx512_multiply_add_fixed,
+    packed};
 #endif

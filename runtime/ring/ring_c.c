@@ -96,4 +96,5 @@ static void add(uint64_t *out, int64_t ldo, const uint64_t *in, int64_t ldi, int
       out[j] = (out[j] + in[j]) & mask;
 }
 
-const TfeRing tfe_ring_c = {"c", 6, panel, panel_fixed, copy, add, NULL};
+const TfeRing tfe_ring_c = {
+    "c", 6, panel, panel_fixed, copy, add, tfe_c_multiply_add, tfe_c_multiply_add_fixed, NULL};

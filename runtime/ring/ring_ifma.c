@@ -160,6 +160,7 @@ const TfePacked tfe_packed_ifma = {COLUMNS, UNIT, GROUP * 8, DEPTH, pack, multip
 
 static const TfePacked *const packed[] = {&tfe_packed_avx512_narrow, &tfe_packed_ifma, NULL};
 const TfeRing tfe_ring_ifma = {
-    "ifma", TFE_AVX512_COLUMNS, tfe_avx512_panel, tfe_avx512_panel_fixed, tfe_avx512_copy, tfe_avx512_add,
+    "ifma",          TFE_AVX512_COLUMNS, tfe_avx512_panel,        tfe_avx512_panel_fixed,
+    tfe_avx512_copy, tfe_avx512_add,     tfe_avx512_multiply_add, tfe_avx512_multiply_add_fixed,
     packed};
 #endif

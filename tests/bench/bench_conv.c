@@ -50,7 +50,7 @@ static void row(TfeCpu cpu, TfeConv what, const int64_t *d) {
   static const char *const names[] = {
       [TFE_CONV] = "conv", [TFE_CONV_INPUT] = "conv input", [TFE_CONV_KERNEL] = "conv kernel"};
   int64_t outputs = d[0] * extent(d[1], d[4], d[7], d[8]) * extent(d[2], d[5], d[7], d[8]);
-  int64_t y = outputs * d[6], x = d[0] * d[1] * d[2] * d[3], kernel = d[4] * d[5] * d[3] * d[6];
+  int64_t y = outputs * d[6], x = d[0] * d[1] * d[2] * d[3], kernel = d[4] * d[5] * (d[3] / d[9]) * d[6];
   Convolution c = {tfe_ring_of(cpu),
                    naive_of(cpu),
                    what,
@@ -63,8 +63,9 @@ static void row(TfeCpu cpu, TfeConv what, const int64_t *d) {
   double work = (double)(outputs * kernel) / 1e9; /* taps outside of the image count too */
   bench_row(
       (BenchRow){.kernel = names[what],
-                 .shape = bench_text("%ldx%ldx%ldx%ld %ldx%ldx%ld/%ld", (long)d[0], (long)d[1], (long)d[2],
-                                     (long)d[3], (long)d[4], (long)d[5], (long)d[6], (long)d[8]),
+                 .shape = bench_text("%ldx%ldx%ldx%ld %ldx%ldx%ld/%ld%s", (long)d[0], (long)d[1], (long)d[2],
+                                     (long)d[3], (long)d[4], (long)d[5], (long)d[6], (long)d[8],
+                                     d[9] > 1 ? bench_text(" in %ld groups", (long)d[9]) : ""),
                  .tier = c.ring->name,
                  .unit = "GMAC/s",
                  .figure = work / pair.ours,
@@ -75,12 +76,11 @@ static void row(TfeCpu cpu, TfeConv what, const int64_t *d) {
 }
 
 void bench_conv(void) {
-  static const int64_t dims[][9] = {
-      /* n  h   w  ci  kh kw co  pad stride */
-      {32, 28, 28, 1, 5, 5, 16, 0, 1},
-      {32, 12, 12, 16, 5, 5, 16, 0, 1},
-      {32, 12, 12, 20, 5, 5, 50, 0, 1},
-      {32, 28, 28, 1, 5, 5, 5, 2, 2},
+  static const int64_t dims[][TFE_CONV_DIMS] = {
+      /* n  h   w  ci  kh kw co  pad stride groups */
+      {32, 28, 28, 1, 5, 5, 16, 0, 1, 1},   {32, 12, 12, 16, 5, 5, 16, 0, 1, 1},
+      {32, 12, 12, 20, 5, 5, 50, 0, 1, 1},  {32, 28, 28, 1, 5, 5, 5, 2, 2, 1},
+      {32, 28, 28, 64, 3, 3, 64, 1, 1, 64},
   };
   for (TfeCpu cpu = TFE_CPU_C; cpu <= tfe_cpu_best(); cpu++)
     for (TfeConv what = TFE_CONV; what <= TFE_CONV_KERNEL; what++)

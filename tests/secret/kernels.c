@@ -75,7 +75,7 @@ static void free_run(Run *run) {
 /* -- kernels ----------------------------------------------------------------------------------------------- */
 
 /* What the numbers mean says the table's user. */
-typedef int64_t Shape[9];
+typedef int64_t Shape[10];
 
 static const Shape matmul_shapes[] = {
     /* m, k, n, bits */
@@ -102,11 +102,12 @@ static void packed(Run *run, const int64_t *s) {
 }
 
 static const Shape conv_shapes[] = {
-    /* n, h, w, ci, kh, kw, co, pad, stride: each element of x is in a window */
-    {1, 5, 5, 1, 3, 3, 1, 0, 1}, {2, 6, 7, 3, 3, 2, 5, 1, 1},   {1, 12, 12, 4, 5, 5, 25, 2, 1},
-    {1, 1, 1, 1, 1, 1, 1, 0, 1}, {3, 4, 4, 2, 4, 4, 3, 0, 1},   {1, 2, 2, 2, 3, 3, 3, 1, 1},
-    {1, 3, 9, 1, 1, 9, 8, 0, 1}, {1, 8, 8, 1, 5, 5, 20, 0, 1},  {1, 6, 6, 60, 3, 3, 9, 1, 1},
-    {2, 9, 8, 3, 3, 3, 7, 1, 2}, {1, 28, 28, 1, 5, 5, 5, 2, 2}, {1, 7, 7, 2, 3, 3, 9, 0, 2},
+    /* n, h, w, ci, kh, kw, co, pad, stride, groups: each element of x is in a window */
+    {1, 5, 5, 1, 3, 3, 1, 0, 1, 1}, {2, 6, 7, 3, 3, 2, 5, 1, 1, 1},   {1, 12, 12, 4, 5, 5, 25, 2, 1, 1},
+    {1, 1, 1, 1, 1, 1, 1, 0, 1, 1}, {3, 4, 4, 2, 4, 4, 3, 0, 1, 1},   {1, 2, 2, 2, 3, 3, 3, 1, 1, 1},
+    {1, 3, 9, 1, 1, 9, 8, 0, 1, 1}, {1, 8, 8, 1, 5, 5, 20, 0, 1, 1},  {1, 6, 6, 60, 3, 3, 9, 1, 1, 1},
+    {2, 9, 8, 3, 3, 3, 7, 1, 2, 1}, {1, 28, 28, 1, 5, 5, 5, 2, 2, 1}, {1, 7, 7, 2, 3, 3, 9, 0, 2, 1},
+    {1, 6, 5, 9, 3, 3, 9, 1, 1, 9}, {2, 5, 5, 4, 2, 2, 8, 1, 2, 4},   {1, 5, 5, 6, 3, 3, 4, 0, 1, 2},
 };
 
 static int64_t conv_extent(int64_t size, int64_t kernel, int64_t pad, int64_t stride) {
@@ -116,7 +117,8 @@ static int64_t conv_extent(int64_t size, int64_t kernel, int64_t pad, int64_t st
 /* The convolution and its two gradients: of x, kernel and result two are secret, the third comes of it. */
 static void conv(Run *run, const int64_t *s) {
   int64_t ho = conv_extent(s[1], s[4], s[7], s[8]), wo = conv_extent(s[2], s[5], s[7], s[8]);
-  int64_t in = s[0] * s[1] * s[2] * s[3], kernel = s[4] * s[5] * s[3] * s[6], result = s[0] * ho * wo * s[6];
+  int64_t in = s[0] * s[1] * s[2] * s[3], kernel = s[4] * s[5] * (s[3] / s[9]) * s[6],
+          result = s[0] * ho * wo * s[6];
   uint64_t *x = new_secret(run, in), *k = new_secret(run, kernel), *y = new_secret(run, result);
   tfe_conv2d_ring(new_result(run, result), x, k, s, 63, 0);
   tfe_conv2d_input_ring(new_result(run, in), y, k, s, 63, 1);

@@ -469,11 +469,11 @@ static void test_folds(void **state) {
   Op *pixels = opaque(&f, constant(&f, image, (uint64_t[]){1, 2, 3, 4}));
   Op *weights = opaque(&f, constant(&f, kernel, (uint64_t[]){1, 10, 100, 1000}));
   Op *five = opaque(&f, constant(&f, result, (uint64_t[]){5}));
-  Op *conv = with(&f, with(&f, add(&f, OP_CONV2D, result, 2, pixels, weights), 0), 1);
+  Op *conv = with(&f, with(&f, with(&f, add(&f, OP_CONV2D, result, 2, pixels, weights), 0), 1), 1);
   expect(&f, conv, (uint64_t[]){4321}, "conv2d");
-  Op *input = with(&f, with(&f, add(&f, OP_CONV2D_INPUT, image, 2, five, weights), 0), 1);
+  Op *input = with(&f, with(&f, with(&f, add(&f, OP_CONV2D_INPUT, image, 2, five, weights), 0), 1), 1);
   expect(&f, input, (uint64_t[]){5, 50, 500, 5000}, "conv2d_input");
-  Op *of_kernel = with(&f, with(&f, add(&f, OP_CONV2D_KERNEL, kernel, 2, pixels, five), 0), 1);
+  Op *of_kernel = with(&f, with(&f, with(&f, add(&f, OP_CONV2D_KERNEL, kernel, 2, pixels, five), 0), 1), 1);
   expect(&f, of_kernel, (uint64_t[]){5, 10, 15, 20}, "conv2d_kernel");
   run_good(&f);
 }

@@ -202,7 +202,7 @@ static int64_t at4(int64_t a, int64_t nb, int64_t b, int64_t nc, int64_t c, int6
 /* One convolution and its gradients: y from x and kernel, x from y and kernel, kernel from x and y. */
 enum { X, K, Y };
 typedef struct Convolution {
-  int64_t dims[9], ho, wo, size[3];
+  int64_t dims[TFE_CONV_DIMS], ho, wo, size[3];
   uint64_t *words[3], *want, *got;
   double *reals[3], *fwant, *fgot;
 } Convolution;
@@ -214,7 +214,7 @@ static Convolution new_convolution(const int64_t *s) {
   c.ho = none ? 0 : c.ho / s[8] + 1;
   c.wo = none ? 0 : c.wo / s[8] + 1;
   c.size[X] = s[0] * s[1] * s[2] * s[3];
-  c.size[K] = s[4] * s[5] * s[3] * s[6];
+  c.size[K] = s[4] * s[5] * (s[3] / s[9]) * s[6];
   c.size[Y] = s[0] * c.ho * c.wo * s[6];
   for (int i = 0; i < 3; i++) {
     c.words[i] = new_words(c.size[i]);
@@ -242,10 +242,11 @@ static void terms_at(Convolution *c, int what, int64_t image, int64_t i, int64_t
   int64_t iy = i * s[8] + ky - s[7], ix = j * s[8] + kx - s[7];
   if (iy < 0 || iy >= s[1] || ix < 0 || ix >= s[2])
     return;
-  for (int64_t d = 0; d < s[3]; d++)
+  int64_t inputs = s[3] / s[9], outputs = s[6] / s[9]; /* of a group */
+  for (int64_t d = 0; d < inputs; d++)
     for (int64_t o = 0; o < s[6]; o++) {
-      int64_t x = at4(image, s[1], iy, s[2], ix, s[3], d), k = at4(ky, s[5], kx, s[3], d, s[6], o),
-              y = at4(image, c->ho, i, c->wo, j, s[6], o);
+      int64_t x = at4(image, s[1], iy, s[2], ix, s[3], o / outputs * inputs + d),
+              k = at4(ky, s[5], kx, inputs, d, s[6], o), y = at4(image, c->ho, i, c->wo, j, s[6], o);
       if (what == Y)
         term(c, y, X, x, K, k);
       else if (what == X)
@@ -292,17 +293,27 @@ static void check_convolutions(const int64_t *dims, size_t number) {
 
 static void test_conv2d(void **unused) {
   (void)unused;
-  static const int64_t cases[][9] = {
-      /* n  h   w  ci kh kw co pad stride */
-      {1, 5, 5, 1, 3, 3, 1, 0, 1},     {2, 6, 7, 3, 3, 2, 5, 1, 1},     {1, 28, 28, 1, 5, 5, 20, 0, 1},
-      {1, 12, 12, 20, 5, 5, 30, 2, 1}, {1, 1, 1, 1, 1, 1, 1, 0, 1},     {3, 4, 4, 2, 4, 4, 3, 0, 1},
-      {1, 2, 2, 2, 5, 5, 3, 2, 1},     {1, 3, 9, 1, 1, 9, 8, 0, 1},     {1, 2, 3, 1, 3, 3, 2, 3, 1},
-      {2, 8, 8, 1, 3, 3, 25, 1, 1},    {0, 4, 4, 1, 2, 2, 1, 0, 1},     {1, 2, 2, 1, 3, 3, 1, 0, 1},
-      {1, 30, 30, 40, 3, 3, 50, 1, 1}, {2, 7, 9, 2, 3, 3, 4, 1, 2},     {1, 8, 8, 3, 3, 2, 5, 0, 2},
-      {2, 9, 11, 2, 2, 2, 3, 0, 3},    {1, 10, 7, 4, 5, 4, 26, 2, 3},   {1, 4, 4, 1, 1, 1, 1, 0, 2},
-      {3, 6, 6, 8, 1, 1, 9, 0, 1},     {2, 6, 6, 3, 1, 1, 7, 2, 1},     {1, 3, 3, 2, 2, 2, 2, 4, 4},
-      {1, 2, 9, 1, 3, 3, 1, 0, 2},     {1, 16, 16, 33, 3, 3, 70, 1, 2}, {1, 3, 3, 300, 3, 3, 140, 1, 1},
-      {1, 40, 41, 3, 7, 7, 17, 3, 2},  {5, 4, 4, 16, 3, 3, 33, 1, 1},
+  static const int64_t cases[][TFE_CONV_DIMS] = {
+      /* n  h   w  ci kh kw co pad stride groups */
+      {1, 5, 5, 1, 3, 3, 1, 0, 1, 1},     {2, 6, 7, 3, 3, 2, 5, 1, 1, 1},
+      {1, 28, 28, 1, 5, 5, 20, 0, 1, 1},  {1, 12, 12, 20, 5, 5, 30, 2, 1, 1},
+      {1, 1, 1, 1, 1, 1, 1, 0, 1, 1},     {3, 4, 4, 2, 4, 4, 3, 0, 1, 1},
+      {1, 2, 2, 2, 5, 5, 3, 2, 1, 1},     {1, 3, 9, 1, 1, 9, 8, 0, 1, 1},
+      {1, 2, 3, 1, 3, 3, 2, 3, 1, 1},     {2, 8, 8, 1, 3, 3, 25, 1, 1, 1},
+      {0, 4, 4, 1, 2, 2, 1, 0, 1, 1},     {1, 2, 2, 1, 3, 3, 1, 0, 1, 1},
+      {1, 30, 30, 40, 3, 3, 50, 1, 1, 1}, {2, 7, 9, 2, 3, 3, 4, 1, 2, 1},
+      {1, 8, 8, 3, 3, 2, 5, 0, 2, 1},     {2, 9, 11, 2, 2, 2, 3, 0, 3, 1},
+      {1, 10, 7, 4, 5, 4, 26, 2, 3, 1},   {1, 4, 4, 1, 1, 1, 1, 0, 2, 1},
+      {3, 6, 6, 8, 1, 1, 9, 0, 1, 1},     {2, 6, 6, 3, 1, 1, 7, 2, 1, 1},
+      {1, 3, 3, 2, 2, 2, 2, 4, 4, 1},     {1, 2, 9, 1, 3, 3, 1, 0, 2, 1},
+      {1, 16, 16, 33, 3, 3, 70, 1, 2, 1}, {1, 3, 3, 300, 3, 3, 140, 1, 1, 1},
+      {1, 40, 41, 3, 7, 7, 17, 3, 2, 1},  {5, 4, 4, 16, 3, 3, 33, 1, 1, 1},
+      {2, 6, 7, 5, 3, 3, 5, 1, 1, 5},     {1, 9, 8, 9, 3, 2, 27, 1, 2, 9},
+      {3, 5, 5, 40, 3, 3, 40, 0, 1, 40},  {2, 7, 7, 3, 5, 5, 6, 2, 3, 3},
+      {1, 2, 2, 4, 3, 3, 4, 0, 1, 4},     {1, 3, 9, 8, 1, 9, 8, 0, 1, 8},
+      {2, 6, 6, 6, 3, 3, 4, 1, 1, 2},     {1, 8, 7, 12, 3, 3, 24, 1, 2, 3},
+      {1, 5, 5, 2, 2, 2, 70, 3, 1, 2},    {2, 4, 4, 8, 1, 1, 8, 0, 1, 4},
+      {1, 4, 4, 3, 6, 6, 3, 1, 1, 3},     {0, 4, 4, 2, 2, 2, 2, 0, 1, 2},
   };
   for (size_t t = 0; t < sizeof cases / sizeof *cases; t++)
     check_convolutions(cases[t], t);
@@ -311,10 +322,13 @@ static void test_conv2d(void **unused) {
 /* Added to what is there and subtracted from it, in rings of some bits. */
 static void test_conv2d_modes(void **unused) {
   (void)unused;
-  static const int64_t dims[][9] = {
-      {2, 9, 8, 3, 3, 3, 7, 1, 2}, {3, 7, 7, 16, 5, 5, 20, 2, 1}, {1, 5, 5, 1, 3, 3, 2, 0, 1}};
+  static const int64_t dims[][TFE_CONV_DIMS] = {{2, 9, 8, 3, 3, 3, 7, 1, 2, 1},
+                                                {3, 7, 7, 16, 5, 5, 20, 2, 1, 1},
+                                                {1, 5, 5, 1, 3, 3, 2, 0, 1, 1},
+                                                {2, 6, 5, 4, 3, 3, 8, 1, 2, 4},
+                                                {1, 6, 5, 4, 3, 3, 6, 1, 1, 2}};
   static const int64_t bits[] = {64, 24, 1};
-  for (size_t t = 0; t < 9; t++)
+  for (size_t t = 0; t < 3 * sizeof dims / sizeof *dims; t++)
     for (TfeCpu cpu = TFE_CPU_C; cpu <= tfe_cpu_best(); cpu++) {
       Convolution c = new_convolution(dims[t / 3]);
       uint64_t mask = ~UINT64_C(0) >> (64 - bits[t % 3]);
@@ -347,7 +361,9 @@ static void test_threads(void **unused) {
   check_shape(300, 130, 70);
   check_shape(20, 130, 700);
   check_shape(64, 70, 2200);
-  static const int64_t dims[][9] = {{7, 12, 12, 16, 5, 5, 16, 0, 1}, {2, 14, 14, 16, 3, 3, 40, 1, 1}};
+  static const int64_t dims[][TFE_CONV_DIMS] = {{7, 12, 12, 16, 5, 5, 16, 0, 1, 1},
+                                                {2, 14, 14, 16, 3, 3, 40, 1, 1, 1},
+                                                {9, 30, 30, 64, 3, 3, 64, 1, 1, 64}};
   for (size_t t = 0; t < sizeof dims / sizeof *dims; t++)
     check_convolutions(dims[t], 1000 + t);
   tfe_pool_set(1);
@@ -367,7 +383,7 @@ static void test_narrow_rings(void **unused) {
     tfe_matmul_ring(got, a, b, 6, 7, 5, bits[t], 0);
     for (int i = 0; i < 30; i++)
       assert_int_equal(got[i], want[i] & mask);
-    static const int64_t dims[9] = {1, 6, 7, 1, 5, 7, 1, 0, 1}; /* out [1, 2, 1, 1] */
+    static const int64_t dims[TFE_CONV_DIMS] = {1, 6, 7, 1, 5, 7, 1, 0, 1, 1}; /* out [1, 2, 1, 1] */
     tfe_conv2d_ring(got, a, b, dims, bits[t], 0);
     uint64_t sum = 0;
     for (int i = 0; i < 35; i++)
@@ -387,7 +403,7 @@ static void test_signed_and_real(void **unused) {
   double fgot[4];
   tfe_matmul_fixed((uint64_t *)fgot, (const uint64_t *)fa, (const uint64_t *)fb, 2, 2, 2);
   assert_memory_equal(fgot, fwant, sizeof fwant);
-  static const int64_t dims[9] = {1, 2, 2, 1, 2, 2, 1, 0, 1};
+  static const int64_t dims[TFE_CONV_DIMS] = {1, 2, 2, 1, 2, 2, 1, 0, 1, 1};
   tfe_conv2d_fixed((uint64_t *)fgot, (const uint64_t *)fa, (const uint64_t *)fb, dims);
   assert_true(fgot[0] == 0.5 + 2 - 6 + 1);
   tfe_conv2d_int((uint64_t *)got, (const uint64_t *)a, (const uint64_t *)b, dims);

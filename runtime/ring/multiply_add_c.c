@@ -1,0 +1,3 @@
+/* Products of elements, portable. */
+#define NAME(function) tfe_c_##function
+#include "multiply_add_template.h"
