@@ -173,12 +173,25 @@ static const char *own_where(Arena *a, const Site *site) {
   return site ? source_where(a, site->span) : "";
 }
 
-/* Which of several ways each operation is carried out. */
+/* Which of several ways each operation is carried out; what is said of several alike is said once. */
 static void print_methods(const Program *p, FILE *out) {
+  const char **said = ARENA_ARRAY(p->arena, const char *, p->methods.count + 1);
+  int *times = ARENA_ARRAY(p->arena, int, p->methods.count + 1), count = 0;
   for (int i = 0; i < p->methods.count; i++) {
     const Method *m = &p->methods.data[i];
-    fprintf(out, "%s%s  %s of %s: %s, %s\n", i ? "" : "methods:\n", own_where(p->arena, m->site),
-            m->operation, grouped(p->arena, m->elements), m->name, m->reason);
+    const char *text = arena_intern_z(
+        p->arena, arena_printf(p->arena, "%s  %s of %s: %s, %s", own_where(p->arena, m->site), m->operation,
+                               grouped(p->arena, m->elements), m->name, m->reason));
+    int k = 0;
+    while (k < count && said[k] != text)
+      k++;
+    said[k] = text;
+    times[k]++;
+    count += k == count;
+  }
+  for (int k = 0; k < count; k++) {
+    fprintf(out, "%s%s", k ? "" : "methods:\n", said[k]);
+    fputs(times[k] > 1 ? arena_printf(p->arena, " (%d times)\n", times[k]) : "\n", out);
   }
 }
 
