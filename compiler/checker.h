@@ -13,7 +13,6 @@
 #ifndef TFEC_CHECKER_H
 #define TFEC_CHECKER_H
 
-#include "builtin.h"
 #include "check.h"
 #include "scope.h"
 #include "shape.h"
@@ -253,8 +252,11 @@ typedef struct Call {
   CallArg *args;
 } Call;
 
+/* The builtin functions (builtins.def). */
 typedef struct Builtin Builtin;
 const Builtin *builtin_find(const char *name); /* NULL: there is none */
 const Value *builtin_call(Checker *cx, const Builtin *b, const Call *call, const Type *want);
+int builtin_total(void);
+const char *builtin_name(int i);
 
 #endif
