@@ -378,17 +378,20 @@ static bool is_leaf_of(Checker *cx, const Value *whole, const Value *leaf) {
   return false;
 }
 
-static bool are_targets(Checker *cx, const Expr *v, const Value *whole, const Leaves *leaves) {
+/* The leaves of a value, that of expression e, which is to be a part of `whole`. */
+static bool are_targets(Checker *cx, const Expr *e, const Value *value, const Value *whole,
+                        const Leaves *leaves) {
   for (int i = 0; i < leaves->list.count; i++) {
     const Value *leaf = leaves->list.data[i];
     if (leaf->kind != VAL_TENSOR || leaf->elem != EL_FIXED) {
-      needs(cx, v->span,
-            arena_printf(cx->arena, "a variable made of fixed numbers, not %s",
-                         value_type_text(cx->arena, leaf)));
+      const char *field = value_leaf_path(cx->arena, value, i), *type = value_type_text(cx->arena, leaf);
+      needs(cx, e->span,
+            field ? arena_printf(cx->arena, "a variable made of fixed numbers; field `%s` is %s", field, type)
+                  : arena_printf(cx->arena, "a variable made of fixed numbers, not %s", type));
       return false;
     }
     if (!is_leaf_of(cx, whole, leaf)) {
-      needs(cx, v->span, "a variable or a field of one");
+      needs(cx, e->span, "a variable or a field of one");
       return false;
     }
   }
@@ -469,7 +472,7 @@ const Value *grad_check(Checker *cx, const Expr *e) {
   if (value_is_poison(v) || value_is_poison(y))
     return &value_poison;
   value_leaves(cx->arena, v, &targets);
-  if (!are_targets(cx, variable, during, &targets) || !is_scalar(cx, number, y))
+  if (!are_targets(cx, variable, v, during, &targets) || !is_scalar(cx, number, y))
     return &value_poison;
   return differentiate(cx, e, y, v, &targets);
 }
