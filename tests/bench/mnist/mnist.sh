@@ -8,7 +8,8 @@
 # sgd, adam or amsgrad, IMAGES how many each owner has, HELD how many are tested. One line for each way: the share of held-out
 # digits that are read right, batches, seconds a batch (between two progress reports, so without compiling, input and
 # tests), and on shares what one batch sends, as `tfec explain` says; every party of the run compares that with its wire.
-# SAVE=FILE.npz in the environment: where the network that was trained on shares goes (not for lr).
+# In the environment: ONLY=clear, not on shares; and but for lr START=N (1), what the first weights and the order of the
+# images follow from, and SAVE=FILE.npz, where the network that was trained on shares goes.
 set -euo pipefail
 
 tfec=$(realpath "$1")
@@ -31,7 +32,7 @@ amsgrad) number=2 ;;
 *) echo "mnist.sh: no optimizer $optimizer; there are sgd, adam, amsgrad" >&2 && exit 2 ;;
 esac
 defines=(-D "held=$held" -D "epochs=$epochs")
-if [ "$network" != lr ]; then defines+=(-D "optimizer=$number" -D "piece=$((held < 500 ? held : 500))"); fi
+if [ "$network" != lr ]; then defines+=(-D "optimizer=$number" -D "piece=$((held < 500 ? held : 500))" -D "start=${START:-1}"); fi
 
 inputs() { # PARTY SET FIRST LAST
   printf '%s\n' --input "$1:images=$data/$2-images-idx3-ubyte.gz[$3:$4]" --input "$1:labels=$data/$2-labels-idx1-ubyte.gz[$3:$4]"
@@ -68,9 +69,11 @@ run() { # NAME OPTIONS...
 per_epoch=$((2 * images / 128))
 scale=1
 if [ "$network" = lr ]; then scale=$per_epoch; fi # reports epochs
-echo "network $network, $optimizer, $epochs epochs of $((2 * images)) images, batch 128, $held held out:"
-run shares ${SAVE:+-D save=true --output "examiner:net=$SAVE"}
-read -r rounds bytes < <(costs 128)
-read -r rounds3 bytes3 < <(costs 256)
-awk -v r="$rounds" -v b="$bytes" -v s="$rounds3" -v c="$bytes3" 'BEGIN { printf "        a batch: %d rounds, %.2f MB from each server\n", (s - r) / 2, (c - b) / 2e6 }' </dev/null
+echo "network $network, $optimizer, $epochs epochs of $((2 * images)) images, batch 128, $held held out${START:+, start $START}:"
+if [ "${ONLY:-}" != clear ]; then
+  run shares ${SAVE:+-D save=true --output "examiner:net=$SAVE"}
+  read -r rounds bytes < <(costs 128)
+  read -r rounds3 bytes3 < <(costs 256)
+  awk -v r="$rounds" -v b="$bytes" -v s="$rounds3" -v c="$bytes3" 'BEGIN { printf "        a batch: %d rounds, %.2f MB from each server\n", (s - r) / 2, (c - b) / 2e6 }' </dev/null
+fi
 run clear --clear
