@@ -310,13 +310,11 @@ static const uint64_t *all_elements(Arena *a, const Value *v, Elem elem) {
 
 static const uint64_t *fold_conv(Arena *a, OpKind kind, const Value *const *v, const int64_t *ints, Elem elem,
                                  const Shape *shape) {
-  const Shape *x = kind == OP_CONV2D_INPUT ? shape : &v[0]->shape;
-  const Shape *k = kind == OP_CONV2D_KERNEL ? shape : &v[1]->shape;
   const Shape *y = kind == OP_CONV2D ? shape : &v[kind == OP_CONV2D_KERNEL]->shape;
-  const int64_t sizes[CONV_SIZES] = {x->dim[0], x->dim[1], x->dim[2], x->dim[3], k->dim[0],
-                                     k->dim[1], k->dim[3], ints[0],   ints[1],   ints[2]};
+  int64_t sizes[CONV_SIZES];
+  conv_sizes(kind, &v[0]->shape, &v[1]->shape, shape, ints, sizes);
   bool fixed = elem == EL_FIXED;
-  if (shape_count(y) * k->dim[0] * k->dim[1] * k->dim[2] > MOST_WORK)
+  if (shape_count(y) * sizes[4] * sizes[5] * (sizes[3] / sizes[9]) > MOST_WORK)
     return NULL;
   uint64_t *out = ARENA_ARRAY(a, uint64_t, shape_count(shape) + 1);
   const uint64_t *l = all_elements(a, v[0], elem), *r = all_elements(a, v[1], elem);

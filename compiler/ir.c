@@ -243,13 +243,18 @@ uint64_t ir_fixed_bits(double v) {
   return bits;
 }
 
+void conv_sizes(OpKind kind, const Shape *a, const Shape *b, const Shape *result, const int64_t *ints,
+                int64_t sizes[CONV_SIZES]) {
+  const int64_t *x = (kind == OP_CONV2D_INPUT ? result : a)->dim,
+                *k = (kind == OP_CONV2D_KERNEL ? result : b)->dim;
+  memcpy(sizes, x, 4 * sizeof *sizes);
+  memcpy(sizes + 4, (int64_t[]){k[0], k[1], k[3]}, 3 * sizeof *sizes);
+  memcpy(sizes + 7, ints, CONV_INTS * sizeof *sizes);
+}
+
 void ir_conv_sizes(const Op *op, int64_t sizes[CONV_SIZES]) {
-  const Op *x = op->kind == OP_CONV2D_INPUT ? op : op->args.data[0];
-  const Op *k = op->kind == OP_CONV2D_KERNEL ? op : op->args.data[1];
-  const int64_t *xs = x->type.shape.dim, *ks = k->type.shape.dim;
-  memcpy(sizes, xs, 4 * sizeof *sizes);
-  memcpy(sizes + 4, (int64_t[]){ks[0], ks[1], ks[3]}, 3 * sizeof *sizes);
-  memcpy(sizes + 7, op->ints.data, CONV_INTS * sizeof *sizes);
+  conv_sizes(op->kind, &op->args.data[0]->type.shape, &op->args.data[1]->type.shape, &op->type.shape,
+             op->ints.data, sizes);
 }
 
 bool ir_is_splat(const Op *op, uint64_t *bits) {

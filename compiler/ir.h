@@ -257,8 +257,11 @@ Op *ir_result(Program *p, IrBlock *b, Op *control, int k, IrType type);
 Op *ir_const_fixed(Program *p, IrBlock *b, double v, const Site *site); /* rank 0, public */
 Op *ir_const_int(Program *p, IrBlock *b, int64_t v, const Site *site);
 Op *ir_const_bool(Program *p, IrBlock *b, bool v, const Site *site);
-/* The sizes of a convolution, or of the one that op is a gradient of: n, h, w, ci, kh, kw, co, pad, stride, groups. */
+/* The sizes of a convolution, or of the one that an operation of this kind is a gradient of, from the shapes of its
+ * operands a and b and its result: n, h, w, ci, kh, kw, co, pad, stride, groups. */
 enum { CONV_SIZES = 10 };
+void conv_sizes(OpKind kind, const Shape *a, const Shape *b, const Shape *result, const int64_t *ints,
+                int64_t sizes[CONV_SIZES]);
 void ir_conv_sizes(const Op *op, int64_t sizes[CONV_SIZES]);
 /* Follows Op.forward in all operands and yields of the program, and drops forwarded operations. */
 void ir_forward(Program *p);
