@@ -9,8 +9,8 @@
 # digits that are read right, batches, seconds a batch (between two progress reports, so without compiling, input and
 # tests), and on shares what one batch sends, as `tfec explain` says; every party of the run compares that with its wire.
 # In the environment: ONLY=clear, not on shares; and but for lr START=N (1), what the first weights and the order of the
-# images follow from, BITS=N (16), the fraction bits of private numbers, and SAVE=FILE.npz, where the network that was trained
-# on shares goes.
+# images follow from, BITS=N (16), the fraction bits of private numbers, DECAY=F (1.0), what the learning rate of an epoch is
+# of that of the one before, and SAVE=FILE.npz, where the network that was trained on shares goes.
 set -euo pipefail
 
 tfec=$(realpath "$1")
@@ -33,7 +33,7 @@ amsgrad) number=2 ;;
 *) echo "mnist.sh: no optimizer $optimizer; there are sgd, adam, amsgrad" >&2 && exit 2 ;;
 esac
 defines=(-D "held=$held" -D "epochs=$epochs")
-if [ "$network" != lr ]; then defines+=(-D "optimizer=$number" -D "piece=$((held < 500 ? held : 500))" -D "start=${START:-1}" -D "bits=${BITS:-16}"); fi
+if [ "$network" != lr ]; then defines+=(-D "optimizer=$number" -D "piece=$((held < 500 ? held : 500))" -D "start=${START:-1}" -D "bits=${BITS:-16}" -D "decay=${DECAY:-1.0}"); fi
 
 inputs() { # PARTY SET FIRST LAST
   printf '%s\n' --input "$1:images=$data/$2-images-idx3-ubyte.gz[$3:$4]" --input "$1:labels=$data/$2-labels-idx1-ubyte.gz[$3:$4]"
@@ -70,7 +70,7 @@ run() { # NAME OPTIONS...
 per_epoch=$((2 * images / 128))
 scale=1
 if [ "$network" = lr ]; then scale=$per_epoch; fi # reports epochs
-echo "network $network, $optimizer, $epochs epochs of $((2 * images)) images, batch 128, $held held out${START:+, start $START}${BITS:+, $BITS bits}:"
+echo "network $network, $optimizer, $epochs epochs of $((2 * images)) images, batch 128, $held held out${START:+, start $START}${BITS:+, $BITS bits}${DECAY:+, decay $DECAY}:"
 if [ "${ONLY:-}" != clear ]; then
   run shares ${SAVE:+-D save=true --output "examiner:net=$SAVE"}
   read -r rounds bytes < <(costs 128)
