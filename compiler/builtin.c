@@ -177,7 +177,10 @@ static bool bind(Checker *cx, const Builtin *builtin, const Call *call, Bound *b
       for (k = 0; k < n && (strcmp(p[k].name, a->name) != 0 || p[k].rest); k++)
         ;
     if (a->name && k == n) {
-      CHECK_DIAG(cx, E0125, a->expr->span, builtin->name, a->name);
+      const char *names[MOST_PARAMETERS];
+      for (int j = 0; j < n; j++)
+        names[j] = p[j].name;
+      check_unknown_parameter(cx, builtin->name, a, names, n);
       return false;
     }
     if (k < n && p[k].rest) {

@@ -65,10 +65,12 @@ static const char *module_with(const Unit *u, const char *name) {
   return NULL;
 }
 
-void check_unknown_function(Checker *cx, const Unit *u, const char *name, Span at) {
+void check_unknown_function(Checker *cx, const Unit *u, const Value *receiver, const char *name, Span at) {
   Names names = {0};
   const Unit *prelude_unit = module_prelude(cx->modules);
   add_functions(cx, u, &names);
+  if (receiver && receiver->kind == VAL_STRUCT)
+    add_functions(cx, receiver->st->unit, &names);
   add_functions(cx, prelude_unit, &names);
   for (int i = 0; i < builtin_total(); i++)
     VEC_PUSH(cx->arena, &names, builtin_name(i));
@@ -85,6 +87,20 @@ void check_unknown_function(Checker *cx, const Unit *u, const char *name, Span a
 
 /* ---- arguments ----------------------------------------------------------------------------------------- */
 
+void check_unknown_parameter(Checker *cx, const char *function, const CallArg *a, const char *const *names,
+                             int count) {
+  Span at = a->span;
+  at.end = at.start + (int)strlen(a->name);
+  Diag *d = CHECK_DIAG(cx, E0125, at, function, a->name);
+  const char *near = diag_nearest(a->name, names, count), *all = "";
+  for (int i = 0; i < count; i++)
+    all = arena_printf(cx->arena, "%s%s%s", all, i ? ", " : "", names[i]);
+  if (near)
+    diag_help(d, "did you mean `%s`?", near);
+  else
+    diag_note(d, "it has %s", count ? all : "none");
+}
+
 static bool bind_arguments(Checker *cx, const Decl *fn, const Call *call, const CallArg **of) {
   int n = fn->parms.count, next = 0;
   for (int i = 0; i < call->count; i++) {
@@ -94,7 +110,10 @@ static bool bind_arguments(Checker *cx, const Decl *fn, const Call *call, const 
       for (k = 0; k < n && fn->parms.data[k].name != a->name; k++)
         ;
       if (k == n) {
-        CHECK_DIAG(cx, E0125, a->expr->span, fn->name, a->name);
+        Names names = {0};
+        for (int j = 0; j < n; j++)
+          VEC_PUSH(cx->arena, &names, fn->parms.data[j].name);
+        check_unknown_parameter(cx, fn->name, a, names.data, names.count);
         return false;
       }
     } else if (next++ >= n) {
@@ -579,9 +598,9 @@ static Call call_of(Checker *cx, const Expr *e, const Expr *receiver, const Valu
                .count = e->args.count + first,
                .args = ARENA_ARRAY(cx->arena, CallArg, e->args.count + 1)};
   if (first)
-    call.args[0] = (CallArg){NULL, receiver, value};
+    call.args[0] = (CallArg){NULL, receiver, value, receiver->span};
   for (int i = 0; i < e->args.count; i++)
-    call.args[first + i] = (CallArg){e->args.data[i].name, e->args.data[i].value, NULL};
+    call.args[first + i] = (CallArg){e->args.data[i].name, e->args.data[i].value, NULL, e->args.data[i].span};
   return call;
 }
 
@@ -595,7 +614,7 @@ static const Value *call_named(Checker *cx, const Expr *e, Unit *u, const Type *
   Call call = call_of(cx, e, NULL, NULL);
   bool found = u ? find_in(u, call.name, NULL, &f) : find_function(cx, call.name, NULL, NULL, &f);
   if (!found) {
-    check_unknown_function(cx, cx->frame->unit, call.name, call.name_span);
+    check_unknown_function(cx, cx->frame->unit, NULL, call.name, call.name_span);
     return &value_poison;
   }
   if (needs_first(&f) && call.count && !call.args[0].name) {
@@ -610,7 +629,7 @@ const Value *check_call_value(Checker *cx, const char *function, const Value *x,
   const Expr e = {.kind = EX_NAME, .span = at, .name = function};
   Expr *whole = ARENA_NEW(cx->arena, Expr);
   *whole = e;
-  CallArg arg = {NULL, whole, x};
+  CallArg arg = {NULL, whole, x, at};
   Call call = {.expr = whole, .name = function, .name_span = at, .count = 1, .args = &arg};
   if (!find_in(module_prelude(cx->modules), arena_intern_z(cx->arena, function), x, &f))
     return &value_poison;
@@ -639,7 +658,9 @@ const Value *check_call(Checker *cx, const Expr *e, const Type *want) {
       Names names = {0};
       add_functions(cx, u, &names);
       const char *near = diag_nearest(callee->name, names.data, names.count);
-      if (near)
+      if (find_function(cx, callee->name, NULL, NULL, &f))
+        diag_help(d, "write `%s`", callee->name);
+      else if (near)
         diag_help(d, "did you mean `%s.%s`?", callee->left->name, near);
       return &value_poison;
     }
@@ -648,7 +669,7 @@ const Value *check_call(Checker *cx, const Expr *e, const Type *want) {
   if (value_is_poison(receiver))
     return &value_poison;
   if (!find_function(cx, callee->name, receiver, receiver, &f)) {
-    check_unknown_function(cx, cx->frame->unit, callee->name, callee->name_span);
+    check_unknown_function(cx, cx->frame->unit, receiver, callee->name, callee->name_span);
     return &value_poison;
   }
   Call call = call_of(cx, e, callee->left, receiver);

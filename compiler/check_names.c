@@ -111,7 +111,7 @@ static void look_call(Look *l, const Expr *e) {
   const Expr *f = e->left;
   if (f->kind != EX_NAME || is_function(l, l->unit, f->name))
     return;
-  check_unknown_function(l->cx, l->unit, f->name, f->span);
+  check_unknown_function(l->cx, l->unit, NULL, f->name, f->span);
   VEC_PUSH(l->cx->arena, &l->names, f->name); /* said once */
 }
 

@@ -422,11 +422,36 @@ static void lint_unused(Checker *cx, const Var *x) {
   }
 }
 
+/* Whether every run comes by. A test is to fail by itself. */
+static bool certain_to_run(const Checker *cx) {
+  for (const Op *op = cx->block->owner; op; op = op->parent->owner)
+    if (op->kind == OP_IF || op->kind == OP_WHILE)
+      return false;
+  return cx->times > 0 && !cx->options->test;
+}
+
+/* A condition that is known to fail, with what both sides of a comparison are. */
+static void assertion_fails(Checker *cx, const Expr *e) {
+  Diag *d = CHECK_DIAG(cx, E0508, e->span, span_text(cx->arena, e->span));
+  if (e->kind != EX_BINARY)
+    return;
+  const Value *l = check_expr(cx, e->left, NULL), *r = check_expr(cx, e->right, NULL);
+  int64_t a, b;
+  if (value_const_int(l, &a) && value_const_int(r, &b))
+    diag_label(d, "%" PRId64 " %s %" PRId64, a, span_text(cx->arena, e->name_span), b);
+}
+
 static void check_assert(Checker *cx, const Stmt *s) {
   bool known;
   const Value *c = check_condition(cx, s->value, "assert", DIAG_E0304);
-  if (!c || (value_const_bool(c, &known) && known))
+  if (!c)
     return;
+  if (value_const_bool(c, &known)) {
+    if (!known && certain_to_run(cx))
+      assertion_fails(cx, s->value);
+    if (known || certain_to_run(cx))
+      return;
+  }
   Op *operand = tensor_op(cx, c);
   Op *op = ir_op(cx->program, cx->block, OP_ASSERT, (IrType){0}, check_site(cx, s->span));
   op->at = cx->pi;

@@ -197,7 +197,8 @@ int64_t check_times(const Checker *cx, int64_t passes);
 /* ---- calls and statements ------------------------------------------------------------------------------ */
 
 const Value *check_call(Checker *cx, const Expr *e, const Type *want);
-void check_unknown_function(Checker *cx, const Unit *u, const char *name, Span at);
+/* E0102. receiver: what the function was written behind, or NULL. */
+void check_unknown_function(Checker *cx, const Unit *u, const Value *receiver, const char *name, Span at);
 /* Statements of a block in a new scope; value of the last one if it is an expression and wanted. */
 const Value *check_block(Checker *cx, const Block *b, bool want_value, const Type *want);
 const Value *check_stmts(Checker *cx, Stmt *const *stmts, int count, bool want_value, const Type *want);
@@ -242,6 +243,7 @@ typedef struct CallArg {
   const char *name; /* NULL: by position */
   const Expr *expr;
   const Value *value; /* NULL: not evaluated yet */
+  Span span;          /* with the name */
 } CallArg;
 
 typedef struct Call {
@@ -251,6 +253,10 @@ typedef struct Call {
   int count;
   CallArg *args;
 } Call;
+
+/* E0125: no parameter of the function, which has these, is called like the argument. */
+void check_unknown_parameter(Checker *cx, const char *function, const CallArg *a, const char *const *names,
+                             int count);
 
 /* The builtin functions (builtins.def). */
 typedef struct Builtin Builtin;
