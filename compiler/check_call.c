@@ -58,24 +58,15 @@ static void add_functions(Checker *cx, const Unit *u, Names *names) {
 }
 
 /* The functions of the receiver's module whose first parameter is such a struct. */
-static Names methods(Checker *cx, const Value *receiver) {
-  Names names = {0};
+static void add_methods(Checker *cx, const Value *receiver, Names *names) {
   if (!receiver || receiver->kind != VAL_STRUCT)
-    return names;
+    return;
   const Unit *u = receiver->st->unit;
   for (int i = 0; i < u->ast->decls.count; i++) {
     const Decl *d = u->ast->decls.data[i];
     if (d->kind == DECL_FN && first_struct_name(d) == receiver->st->decl->name)
-      VEC_PUSH(cx->arena, &names, d->name);
+      VEC_PUSH(cx->arena, names, d->name);
   }
-  return names;
-}
-
-static const char *listed(Checker *cx, const char *const *names, int count) {
-  const char *all = count ? names[0] : "none";
-  for (int i = 1; i < count; i++)
-    all = arena_printf(cx->arena, "%s, %s", all, names[i]);
-  return all;
 }
 
 /* The imported module that has the function. */
@@ -87,9 +78,10 @@ static const char *module_with(const Unit *u, const char *name) {
 }
 
 void check_unknown_function(Checker *cx, const Unit *u, const Value *receiver, const char *name, Span at) {
-  const Names own = methods(cx, receiver);
-  Names names = own;
+  Names names = {0};
   const Unit *prelude_unit = module_prelude(cx->modules);
+  add_methods(cx, receiver, &names);
+  int methods = names.count;
   add_functions(cx, u, &names);
   add_functions(cx, prelude_unit, &names);
   for (int i = 0; i < builtin_total(); i++)
@@ -99,12 +91,12 @@ void check_unknown_function(Checker *cx, const Unit *u, const Value *receiver, c
   const char *module = module_with(u, name), *near = diag_nearest(name, names.data, names.count);
   if (module)
     diag_help(d, "write `%s.%s`", module, name);
-  else if (!near && own.count)
-    diag_note(d, "functions of `%s`: %s", receiver->st->decl->name, listed(cx, own.data, own.count));
-  if (module || !near)
-    return;
-  bool prelude = prelude_unit && check_decl_find(prelude_unit, DECL_FN, arena_intern_z(cx->arena, near));
-  diag_help(d, "did you mean `%s`%s?", near, builtin_find(near) ? "" : prelude ? " (prelude)" : "");
+  else if (near) {
+    bool prelude = prelude_unit && check_decl_find(prelude_unit, DECL_FN, arena_intern_z(cx->arena, near));
+    diag_help(d, "did you mean `%s`%s?", near, builtin_find(near) ? "" : prelude ? " (prelude)" : "");
+  } else if (methods)
+    diag_note(d, "functions of `%s`: %s", receiver->st->decl->name,
+              diag_listed(cx->arena, names.data, methods));
 }
 
 /* ---- arguments ----------------------------------------------------------------------------------------- */
@@ -118,7 +110,7 @@ void check_unknown_parameter(Checker *cx, const char *function, const CallArg *a
   if (near)
     diag_help(d, "did you mean `%s`?", near);
   else
-    diag_note(d, "parameters of `%s`: %s", function, listed(cx, names, count));
+    diag_note(d, "parameters of `%s`: %s", function, diag_listed(cx->arena, names, count));
 }
 
 static bool bind_arguments(Checker *cx, const Decl *fn, const Call *call, const CallArg **of) {

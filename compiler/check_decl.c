@@ -17,14 +17,6 @@ const Decl *check_decl_find(const Unit *u, DeclKind kind, const char *name) {
   return NULL;
 }
 
-static const char *nearest_party(Checker *cx, const char *name) {
-  const char *names[MAX_PARTIES];
-  int n = 0;
-  for (int i = 0; i < cx->program->parties.count; i++)
-    names[n++] = cx->program->parties.data[i].name;
-  return diag_nearest(name, names, n);
-}
-
 /* ---- parties ------------------------------------------------------------------------------------------- */
 
 const PartyDecl *check_decl_party(Checker *cx, const char *name) {
@@ -67,15 +59,17 @@ void check_decl_parties(Checker *cx) {
 static void unknown_party(Checker *cx, const PlaceExpr *p) {
   Diag *d = CHECK_DIAG(cx, E0401, p->span, p->name);
   const Program *prog = cx->program;
-  const char *list = "";
+  const char *names[MAX_PARTIES];
+  int n = prog->parties.count;
   diag_label(d, "not declared");
-  for (int i = 0; i < prog->parties.count; i++)
-    list = arena_printf(cx->arena, "%s%s%s", list, i ? ", " : "", prog->parties.data[i].name);
-  if (prog->parties.count)
-    diag_note(d, "declared parties: %s (%s)", list, source_where(cx->arena, prog->parties.data[0].span));
+  for (int i = 0; i < n; i++)
+    names[i] = prog->parties.data[i].name;
+  if (n)
+    diag_note(d, "declared parties: %s (%s)", diag_listed(cx->arena, names, n),
+              source_where(cx->arena, prog->parties.data[0].span));
   else
     diag_note(d, "this program declares no parties");
-  const char *near = nearest_party(cx, p->name);
+  const char *near = diag_nearest(p->name, names, n);
   if (near)
     diag_help(d, "did you mean `%s`?", near);
 }

@@ -446,11 +446,10 @@ static void check_assert(Checker *cx, const Stmt *s) {
   const Value *c = check_condition(cx, s->value, "assert", DIAG_E0304);
   if (!c)
     return;
-  if (value_const_bool(c, &known)) {
-    if (!known && certain_to_run(cx))
+  if (value_const_bool(c, &known) && (known || certain_to_run(cx))) {
+    if (!known)
       assertion_fails(cx, s->value);
-    if (known || certain_to_run(cx))
-      return;
+    return;
   }
   Op *operand = tensor_op(cx, c);
   Op *op = ir_op(cx->program, cx->block, OP_ASSERT, (IrType){0}, check_site(cx, s->span));

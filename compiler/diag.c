@@ -659,3 +659,10 @@ const char *diag_nearest(const char *name, const char *const *names, int count) 
   }
   return best;
 }
+
+const char *diag_listed(Arena *a, const char *const *names, int count) {
+  const char *all = count ? names[0] : "none";
+  for (int i = 1; i < count; i++)
+    all = arena_printf(a, "%s, %s", all, names[i]);
+  return all;
+}

@@ -46,5 +46,7 @@ void diag_flush(Diags *ds, FILE *out, DiagFormat format, bool color);
 const char *diag_page(const char *code);
 /* The nearest of `names` for "did you mean", or NULL if none is near. */
 const char *diag_nearest(const char *name, const char *const *names, int count);
+/* "a, b, c"; "none" of no names. */
+const char *diag_listed(Arena *a, const char *const *names, int count);
 
 #endif

@@ -314,7 +314,8 @@ static const uint64_t *fold_conv(Arena *a, OpKind kind, const Value *const *v, c
   int64_t sizes[CONV_SIZES];
   conv_sizes(kind, &v[0]->shape, &v[1]->shape, shape, ints, sizes);
   bool fixed = elem == EL_FIXED;
-  if (shape_count(y) * sizes[4] * sizes[5] * (sizes[3] / sizes[9]) > MOST_WORK)
+  int64_t window = sizes[4] * sizes[5] * (sizes[3] / sizes[9]); /* kh kw, and the channels of a group */
+  if (shape_count(y) * window > MOST_WORK)
     return NULL;
   uint64_t *out = ARENA_ARRAY(a, uint64_t, shape_count(shape) + 1);
   const uint64_t *l = all_elements(a, v[0], elem), *r = all_elements(a, v[1], elem);

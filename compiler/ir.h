@@ -262,7 +262,7 @@ Op *ir_const_bool(Program *p, IrBlock *b, bool v, const Site *site);
 enum { CONV_SIZES = 10 };
 void conv_sizes(OpKind kind, const Shape *a, const Shape *b, const Shape *result, const int64_t *ints,
                 int64_t sizes[CONV_SIZES]);
-void ir_conv_sizes(const Op *op, int64_t sizes[CONV_SIZES]);
+void ir_conv_sizes(const Op *op, int64_t sizes[CONV_SIZES]); /* of such an operation */
 /* Follows Op.forward in all operands and yields of the program, and drops forwarded operations. */
 void ir_forward(Program *p);
 /* Calls visit for each operation, outer before inner, in order. (Block parameters are not visited.) */
